@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door: each target is one line into lab/.
+#
+## make run        set up, build, boot, and print the before/after tables
+## make check      set up, then every test; ends with `N passed, N failed, N skipped`
+## make check-fast static checks and KUnit on User Mode Linux: minutes
+## make check-all  the long parts too; results are recorded in results/
+## make setup      install the Debian packages that are missing
+##
+## make tree       the kernel's source in build/7.3/linux, a commit per patch
+## make sync       write that tree's commits back to patches/ and our files
+## make mail       `git am`-able mails in build/mail; ONTO=git-tree SIGNOFF=1
+## make bisect     every commit builds and passes its KUnit suites
+##
+## make kernel     build build/7.3/qemu; CONFIG=uml, SERIES=none (unpatched)
+## make boot       boot it: GUEST=dir with an executable /run
+##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= CONFIG=qemu
+## make bench      unpatched and patched side by side: JSON and SVG
+##
+## Everywhere: BASE=7.3 (the kernel), LINUX=path (your own tree, only read),
+## BUILD=build (where all of it goes), FORCE=1 (`tree` drops unsynced work)
+
+BASE ?= 7.3
+CONFIG ?= qemu
+export BASE CONFIG
+export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME
+
+.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot bench
+.NOTPARALLEL:
+
+help:		; @sed -n 's/^## \?//p' Makefile
+setup:		; @lab/setup.sh
+run: setup	; @lab/run.sh
+check: setup	; @lab/check.sh
+check-fast: setup ; @lab/check.sh fast
+check-all: setup ; @lab/check.sh all
+tree:		; @lab/tree.sh
+sync:		; @lab/sync.sh
+mail:		; @lab/mail.sh
+bisect:		; @lab/bisect.sh
+kernel:		; @lab/kernel.sh
+boot:		; @lab/kernel.sh && lab/boot.sh
+bench: setup	; @lab/bench.sh

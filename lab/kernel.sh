@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make kernel CONFIG=qemu [SERIES=none]: configure and build into build/BASE/CONFIG
+# (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b is
+# the fragments common, a and a-b; every option in them must have stuck.
+#
+# For other commands of the lab: SRC= and OUT= name another source and object folder
+# than the base's own, and TARGETS= what to build.
+
+. "$(dirname "$0")/common.sh"
+. "$LAB/series.sh"
+
+need bc bison ccache flex gcc git make openssl perl python3
+know_base
+
+name=$CONFIG${SERIES:+-base}
+SRC=${SRC:-}
+OUT=${OUT:-$ROOM/$name}
+fragment=$OUT/lab.config
+log=$LOG/build-$(basename "$OUT").log
+
+fragments() { # CONFIG
+	case $1 in *-*) fragments "${1%-*}" ;; *) echo "$LAB/configs/common.config" ;; esac
+	echo "$LAB/configs/$1.config"
+}
+
+check_arguments() {
+	local file
+
+	for file in $(fragments "$CONFIG"); do
+		[ -f "$file" ] ||
+			die "CONFIG=$CONFIG is no configuration; known: $(cd "$LAB/configs" && echo *.config | sed 's/common.config *//; s/\.config//g')"
+	done
+	case ${SERIES:-none} in none) ;; *) die "SERIES=$SERIES: only 'none', the unpatched base, is known" ;; esac
+}
+
+# The source to build: the series' tree, or the base checked out beside it
+find_source() {
+	local base
+
+	[ -z "$SRC" ] || return 0
+	KEEP=1 "$LAB/tree.sh"
+	SRC=$TREE
+	[ -n "${SERIES:-}" ] || return 0
+	SRC=$ROOM/base
+	base=$(in_tree rev-parse refs/lab/base)
+	[ -e "$SRC/.git" ] || in_tree worktree add -q --force --detach "$SRC" "$base"
+	git -C "$SRC" checkout -q -f --detach "$base"
+}
+
+kmake() {
+	case $CONFIG in uml*) set -- ARCH=um "$@" ;; *) set -- ARCH=x86_64 "$@" ;; esac
+	CCACHE_BASEDIR=$BUILD \
+		KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
+		make -C "$SRC" O="$OUT" CC='ccache gcc' HOSTCC='ccache gcc' \
+		-j"$(($(nproc) + 1))" "$@"
+}
+
+# All fragments as one; the last word on an option counts
+write_fragment() {
+	# shellcheck disable=SC2046 # a list
+	cat $(fragments "$CONFIG") |
+		awk -F= '/^CONFIG_/ { if (!($1 in at)) order[++n] = $1; at[$1] = $0 }
+			END { for (i = 1; i <= n; i++) print at[order[i]] }' >"$fragment"
+}
+
+# An option of the series is no error where the series, or that part of it, is not
+known_here() { # OPTION
+	[ "$SRC" = "$TREE" ] ||
+		git -C "$SRC" grep -qE "^[[:space:]]*(menu)?config ${1#CONFIG_}\$" -- '*Kconfig*'
+}
+
+verify_config() {
+	local line option stuck=yes
+
+	while read -r line; do
+		option=${line%%=*}
+		case $line in
+		*=n) ! grep -q "^$option=" "$OUT/.config" ;;
+		*) grep -qxF -- "$line" "$OUT/.config" || ! known_here "$option" ;;
+		esac || { warn "$line did not stick (what does it depend on?)"; stuck=no; }
+	done <"$fragment"
+	[ $stuck = yes ] || die "lab/configs: options of CONFIG=$CONFIG did not stick; see above"
+}
+
+configure() {
+	write_fragment
+	kmake -s KCONFIG_ALLCONFIG="$fragment" allnoconfig >"$log" 2>&1 || build_failed
+	verify_config
+}
+
+build_failed() {
+	grep -E -m8 '(error|undefined reference|Error [0-9]|No space left|No rule)' "$log" >&2 ||
+		tail -n 8 "$log" >&2
+	die "building $(basename "$OUT") failed; the whole log is $log"
+}
+
+targets() {
+	case ${TARGETS:-}$CONFIG in
+	uml*) echo linux modules ;;
+	qemu*) echo bzImage modules ;;
+	*) echo "$TARGETS" ;;
+	esac
+}
+
+# Count the objects as they are built, of as many as make would build now
+show_progress() { # TOTAL
+	awk -v total="$1" -v name="$(basename "$OUT")" '
+		/^  (CC|AS|HOSTCC) / { done++ }
+		total && done >= total * step / 10 && done {
+			printf "lab: %s: %d of %d objects\n", name, done, total
+			fflush()
+			while (done >= total * step / 10) step++
+		}' >&2
+}
+
+objects_to_build() {
+	# shellcheck disable=SC2046 # a list
+	kmake -n $(targets) 2>/dev/null | grep -cE "echo '  (CC|AS|HOSTCC) " || true
+}
+
+build() {
+	local total
+
+	kmake -s prepare >>"$log" 2>&1 || build_failed
+	total=$(objects_to_build)
+	say "building $(basename "$OUT"): $total objects"
+	# shellcheck disable=SC2046 # a list
+	kmake $(targets) 2>&1 | tee -a "$log" | show_progress "$total" || build_failed
+	! grep -E 'warning:' "$log" >&2 || warn "the compiler warned; see above and $log"
+}
+
+check_arguments
+find_source
+need_room 2500 "$ROOM" "building $name"
+mkdir -p "$OUT" "$LOG"
+configure
+build
+say "$(basename "$OUT") is built"

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The patch series as files, and how it becomes commits. Sourced by tree, sync, mail.
+#
+# A patch is a mail: headers, a blank line, the message, a line `---`, then
+# `New-file: path` lines naming whole files of ours, then hunks to other files.
+# Commits are made in an index of their own, without a work tree: either the whole
+# series applies or nothing has changed.
+
+SERIES_TOP=${SERIES_TOP:-$TOP}	# where patches/ and our whole files are read from
+
+# Identity: git's configuration, or a neutral one where it has none
+identity() {
+	local name email
+
+	name=$(git -C "$TOP" config user.name || echo lab)
+	email=$(git -C "$TOP" config user.email || echo lab@localhost)
+	export GIT_AUTHOR_NAME=$name GIT_COMMITTER_NAME=$name
+	export GIT_AUTHOR_EMAIL=$email GIT_COMMITTER_EMAIL=$email
+}
+
+# in_tree COMMAND...: git in the kernel tree, whatever the caller's settings
+in_tree() {
+	git -C "$TREE" -c core.autocrlf=false -c core.quotePath=false \
+		-c commit.gpgSign=false -c gc.auto=0 -c advice.detachedHead=false "$@"
+}
+
+know_base() {
+	local known
+
+	known=$(cd "$LAB/bases" && echo *)
+	case $BASE in */* | .*) die "BASE=$BASE is no base; known: $known" ;; esac
+	[ -f "$LAB/bases/$BASE" ] && [ -f "$TOP/patches/$BASE/series" ] ||
+		die "BASE=$BASE is no base; known: $known"
+	. "$LAB/bases/$BASE"
+	OWNS_WHOLE_FILES=${OWNS_WHOLE_FILES:-no}
+}
+
+# The series' patches, in order, as paths below patches/BASE
+series_entries() {
+	sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$SERIES_TOP/patches/$BASE/series"
+}
+
+patch_path() { echo "$SERIES_TOP/patches/$BASE/$1"; }
+
+patch_subject() { sed -n '/^Subject: /{s///p;q}; /^$/q' "$1"; }
+
+# Subject, blank line, body
+patch_message() {
+	patch_subject "$1"
+	echo
+	awk '/^---$/ { exit } body { print } /^$/ { body = 1 }' "$1"
+}
+
+patch_new_files() {
+	awk '/^diff --git / { exit } after && sub(/^New-file: /, "") { print }
+	     /^---$/ { after = 1 }' "$1"
+}
+
+patch_diff() { awk '/^diff --git / { on = 1 } on { print }' "$1"; }
+
+# Put one whole file of ours into the index
+add_whole_file() { # PATCH FILE
+	local mode=100644 blob
+
+	[ -f "$SERIES_TOP/$2" ] || die "$1 names New-file: $2, which is not there"
+	[ -z "$(in_tree ls-files --cached -- "$2")" ] ||
+		die "$1 brings $2 as a new file, but the base or an earlier patch has it"
+	[ ! -x "$SERIES_TOP/$2" ] || mode=100755
+	blob=$(in_tree hash-object --no-filters -w "$SERIES_TOP/$2")
+	in_tree update-index --add --cacheinfo "$mode,$blob,$2"
+}
+
+apply_hunks() { # PATCH-PATH
+	local errors where
+
+	[ -n "$(patch_diff "$1")" ] || return 0
+	errors=$(patch_diff "$1" | in_tree apply --cached --whitespace=nowarn - 2>&1) ||
+		{
+			where=$(sed -n 's/^error: \(.*\): \(patch does not apply\|does not exist.*\|already exists.*\)$/\1 (\2)/p' \
+				<<<"$errors" | paste -sd, -)
+			die "$(basename "$1") does not apply to $BASE: ${where:-$errors}"
+		}
+}
+
+# Commit one patch on top of PARENT, in the index GIT_INDEX_FILE; print the commit
+commit_patch() { # PATCH-PATH PARENT
+	local file
+
+	[ -f "$1" ] || die "patches/$BASE/series names $(basename "$1"), which is not there"
+	[ -n "$(patch_subject "$1")" ] || die "$(basename "$1") has no Subject: line"
+	while read -r file; do
+		add_whole_file "$(basename "$1")" "$file"
+	done < <(patch_new_files "$1")
+	apply_hunks "$1"
+	patch_message "$1" | git stripspace |
+		in_tree commit-tree "$(in_tree write-tree)" -p "$2" -F -
+}
+
+# Commit the whole series on top of COMMIT and print the last commit. Its commits
+# depend on nothing but the series, the base and the identity.
+build_series() { # COMMIT [DATE]
+	local head=$1 entry index date=${2:-}
+
+	identity
+	date=${date:-$(in_tree log -1 --format=%cd --date=raw "$1")}
+	export GIT_AUTHOR_DATE=$date GIT_COMMITTER_DATE=$date
+	index=$(mktemp "$ROOM/index.XXXXXX")
+	export GIT_INDEX_FILE=$index
+	on_exit "rm -f '$index' '$index.lock'"
+	in_tree read-tree "$1"
+	while read -r entry; do
+		head=$(commit_patch "$(patch_path "$entry")" "$head")
+	done < <(series_entries)
+	echo "$head"
+}
+
+# Files that the series brings whole, with the commit range they come in
+whole_files_of() { in_tree diff --name-only --no-renames --diff-filter=A "$1" "$2"; }

@@ -1,0 +1,277 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make sync BASE=7.3: write the commits of build/BASE/linux back to patches/BASE and
+# to our whole files. Uncommitted edits to whole files count; fixup! and squash!
+# commits fold into their target; any other new commit becomes a patch. What would
+# be written is built in a stage folder and proved to give the same tree first, so
+# that either everything is written or nothing.
+
+. "$(dirname "$0")/common.sh"
+. "$LAB/series.sh"
+
+need git flock
+know_base
+[ -e "$TREE/.git" ] || die "no tree at $TREE: run 'make tree BASE=$BASE' first"
+exec 9>"$ROOM/.lock"
+flock -n 9 || { say "waiting for another command on $ROOM"; flock 9; }
+
+identity
+base=$(in_tree rev-parse refs/lab/base)
+stage=$(mktemp -d "$ROOM/sync.XXXXXX")
+on_exit "rm -rf '$stage'"
+
+# with_index COMMAND...: git on an index of our own
+with_index() { GIT_INDEX_FILE=$stage/index in_tree "$@"; }
+
+# The commit between base and $2 that brings FILE
+owner_of() { # FILE HEAD
+	in_tree log --format=%H --diff-filter=A --no-renames "$base..$2" -- "$1" | tail -n1
+}
+
+# Uncommitted edits are taken where there is no doubt which patch they belong to
+dirty_files() {
+	local file whole status
+
+	whole=$(whole_files_of "$base" HEAD)
+	while IFS= read -r -d '' status; do
+		file=${status:3}
+		grep -qxF -- "$file" <<<"$whole" ||
+			die "uncommitted: $file is no whole file of ours; commit it (git commit --fixup=... or a commit of its own), or remove it"
+		echo "$file"
+	done < <(in_tree status --porcelain --no-renames -z)
+}
+
+# Turn uncommitted edits to whole files into fixup! commits; print the tip
+commit_dirty() {
+	local tip file subject
+
+	tip=$(in_tree rev-parse HEAD)
+	while read -r file; do
+		[ -n "$file" ] || continue
+		subject=$(in_tree log -1 --format=%s "$(owner_of "$file" HEAD)")
+		with_index read-tree "$tip"
+		with_index add -A -f -- "$file"
+		tip=$(in_tree commit-tree -p "$tip" -m "fixup! $subject" \
+			"$(with_index write-tree)")
+	done <<<"$1"
+	echo "$tip"
+}
+
+# Fold fixup! and squash! commits, in a work tree apart that holds only the files
+# that the series touches
+fold() { # TIP
+	local apart=$stage/fold
+
+	if ! in_tree log --format=%s "$base..$1" | grep -qE '^(fixup|squash|amend)! '; then
+		echo "$1"
+		return
+	fi
+	on_exit "in_tree worktree remove --force '$apart' 2>/dev/null"
+	in_tree worktree add -q --no-checkout --detach "$apart" "$1"
+	{
+		git -C "$apart" sparse-checkout set --no-cone --stdin
+		git -C "$apart" checkout -q "$1"
+		GIT_SEQUENCE_EDITOR=: GIT_EDITOR=: git -C "$apart" \
+			-c advice.detachedHead=false -c commit.gpgSign=false \
+			rebase -q -i --autosquash --keep-empty "$base"
+	} < <(in_tree diff --name-only --no-renames "$base" "$1" | sed 's,^,/,') >&2 ||
+		die "a fixup does not fold into its target: rebase by hand in $TREE, then sync again"
+	git -C "$apart" rev-parse HEAD
+}
+
+check_folded() { # TIP FOLDED
+	local left
+
+	left=$(in_tree log --format=%s "$base..$2" | grep -E '^(fixup|squash|amend)! ' | head -n1) || true
+	[ -z "$left" ] || die "\"$left\" has no target in the series"
+	[ "$(in_tree rev-parse "$1^{tree}")" = "$(in_tree rev-parse "$2^{tree}")" ] ||
+		die "folding changed the result: rebase by hand in $TREE, then sync again"
+	[ -z "$(in_tree log --merges --format=%h "$base..$2")" ] ||
+		die "the series holds a merge: rebase it away in $TREE"
+}
+
+# A whole file enters in one patch, in its final state
+check_whole_files() { # HEAD
+	local file commits
+
+	while read -r file; do
+		commits=$(in_tree log --format='  %s' "$base..$1" -- "$file")
+		[ "$(wc -l <<<"$commits")" = 1 ] ||
+			die "whole file $file would be spread over several patches; make one a fixup! of the other:
+$commits"
+	done < <(whole_files_of "$base" "$1")
+}
+
+# Two commits of one subject would be one patch file
+check_messages() { # HEAD
+	local twice commit
+
+	twice=$(in_tree log --format=%s "$base..$1" | sort | uniq -d | head -n1)
+	[ -z "$twice" ] || die "two commits are called \"$twice\""
+	while read -r commit; do
+		! in_tree log -1 --format=%B "$commit" | grep -qE '^(---|diff --git .*)$' ||
+			die "the message of \"$(in_tree log -1 --format=%s "$commit")\" has a line that mail takes for the patch (--- or diff --git)"
+		! in_tree log -1 --format=%b "$commit" | grep -q '^Signed-off-by:' ||
+			die "\"$(in_tree log -1 --format=%s "$commit")\" is signed off: whoever mails the series adds that ('make mail SIGNOFF=1')"
+	done < <(in_tree rev-list "$base..$1")
+}
+
+# The commit's parent, but with our whole files as they are stored: what still
+# differs from that is this patch's hunks
+stored_parent() { # COMMIT
+	local file blob mode
+
+	with_index read-tree "$1^"
+	while read -r file; do
+		blob=$(in_tree rev-parse "$1:$file")
+		mode=$(in_tree ls-tree "$1" -- "$file" | cut -d' ' -f1)
+		if [ "$OWNS_WHOLE_FILES" != yes ] && [ -f "$TOP/$file" ]; then
+			blob=$(in_tree hash-object --no-filters -w "$TOP/$file")
+		fi
+		with_index update-index --add --cacheinfo "$mode,$blob,$file"
+	done < <(whole_files_of "$1^" "$1")
+	with_index write-tree
+}
+
+hunks_of() { # COMMIT
+	# fixed options, so that every version of git writes the same
+	in_tree -c diff.cpp.xfuncname='!^[ 	]*[A-Za-z_][A-Za-z_0-9]*:[[:space:]]*($|/[/*])
+^[A-Za-z_].*$' diff-tree -p -U3 --no-renames --no-color --no-ext-diff --no-textconv \
+		--diff-algorithm=myers --indent-heuristic --inter-hunk-context=0 \
+		--src-prefix=a/ --dst-prefix=b/ "$(stored_parent "$1")" "$1" |
+		sed '/^index [0-9a-f]*\.\.[0-9a-f]*/d'
+}
+
+write_patch() { # COMMIT
+	local hunks
+
+	hunks=$(hunks_of "$1")
+	! grep -qE '^(Binary files|GIT binary patch)' <<<"$hunks" ||
+		die "\"$(in_tree log -1 --format=%s "$1")\" changes a binary file"
+	in_tree log -1 --format='Subject: %s%n%n%b' "$1" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+	echo ---
+	whole_files_of "$1^" "$1" | sed 's/^/New-file: /'
+	[ -z "$hunks" ] || printf '\n%s\n' "$hunks"
+}
+
+# Patches of any base that carry this subject, this base's own first
+same_subject() { # SUBJECT
+	local patch
+
+	for patch in "$TOP/patches/$BASE"/*.patch "$TOP"/patches/*/*.patch; do
+		[ -f "$patch" ] || continue
+		[ "$(patch_subject "$patch")" != "$1" ] || echo "$patch"
+	done
+}
+
+# Does another base's patch, as it is, make this very commit here?
+gives_same() { # PATCH COMMIT
+	local made
+
+	made=$(
+		set +e
+		export GIT_INDEX_FILE=$stage/index SERIES_TOP=$TOP
+		in_tree read-tree "$2^" && (set -e; commit_patch "$1" "$2^") 2>/dev/null
+	) || return 1
+	[ "$(in_tree rev-parse "$made^{tree}")" = "$(in_tree rev-parse "$2^{tree}")" ] &&
+		[ "$(in_tree log -1 --format=%B "$made")" = "$(in_tree log -1 --format=%B "$2")" ]
+}
+
+# Write one commit to the stage and print its line in the series
+stage_commit() { # COMMIT
+	local subject patch name=
+
+	subject=$(in_tree log -1 --format=%s "$1")
+	while read -r patch; do
+		if [ "$(dirname "$patch")" = "$TOP/patches/$BASE" ]; then
+			name=$(basename "$patch")
+		elif gives_same "$patch" "$1"; then
+			echo "../${patch#"$TOP/patches/"}"
+			return
+		fi
+	done < <(same_subject "$subject")
+	name=${name:-$(in_tree log -1 --format=%f "$1" | cut -c1-60).patch}
+	write_patch "$1" >"$stage/top/patches/$BASE/$name"
+	echo "$name"
+}
+
+stage_whole_file() { # HEAD FILE
+	local to=$stage/top/$2
+
+	mkdir -p "$(dirname "$to")"
+	if [ "$OWNS_WHOLE_FILES" != yes ] && [ -f "$TOP/$2" ]; then
+		cp -p "$TOP/$2" "$to"
+		return
+	fi
+	in_tree cat-file blob "$1:$2" >"$to"
+	[ "$(in_tree ls-tree "$1" -- "$2" | cut -c1-6)" != 100755 ] || chmod +x "$to"
+}
+
+stage_series() { # HEAD
+	local commit file other
+
+	mkdir -p "$stage/top/patches/$BASE"
+	for other in "$TOP"/patches/*; do
+		[ "${other##*/}" = "$BASE" ] || cp -r "$other" "$stage/top/patches/"
+	done
+	[ ! -f "$TOP/patches/$BASE/cover-letter" ] ||
+		cp "$TOP/patches/$BASE/cover-letter" "$stage/top/patches/$BASE/"
+	while read -r file; do
+		stage_whole_file "$1" "$file"
+	done < <(whole_files_of "$base" "$1")
+	while read -r commit; do
+		stage_commit "$commit"
+	done < <(in_tree rev-list --reverse "$base..$1") >"$stage/top/patches/$BASE/series"
+}
+
+# Copy only what differs, so that nothing else gets a new time stamp
+install_file() { # FROM TO
+	if cmp -s "$1" "$2" && [ "$(find "$1" "$2" -perm -100 | wc -l)" != 1 ]; then
+		return
+	fi
+	mkdir -p "$(dirname "$2")"
+	rm -f "$2"
+	cp -p "$1" "$2"
+	say "wrote ${2#"$TOP/"}"
+}
+
+# Whole files that patches/BASE names now
+stored_whole_files() {
+	series_entries | while read -r entry; do
+		patch_new_files "$(patch_path "$entry")"
+	done
+}
+
+install_stage() {
+	local file before
+
+	before=$(stored_whole_files)
+	(cd "$stage/top" && find . -type f -printf '%P\n') | sort | while read -r file; do
+		install_file "$stage/top/$file" "$TOP/$file"
+	done
+	for file in "$TOP/patches/$BASE"/*.patch; do
+		[ -e "$stage/top/patches/$BASE/${file##*/}" ] || [ ! -e "$file" ] ||
+			{ rm "$file"; say "removed ${file#"$TOP/"}"; }
+	done
+	[ "$OWNS_WHOLE_FILES" = yes ] || return 0
+	while read -r file; do
+		[ -z "$file" ] || [ -e "$stage/top/$file" ] || [ ! -e "$TOP/$file" ] ||
+			{ rm "$TOP/$file"; say "removed $file"; }
+	done <<<"$before"
+}
+
+dirty=$(dirty_files)
+tip=$(commit_dirty "$dirty")
+head=$(fold "$tip")
+check_folded "$tip" "$head"
+check_messages "$head"
+check_whole_files "$head"
+stage_series "$head"
+built=$(SERIES_TOP=$stage/top build_series "$base")
+[ "$(in_tree rev-parse "$built^{tree}")" = "$(in_tree rev-parse "$tip^{tree}")" ] ||
+	die "what would be written does not give this tree back: nothing written (please report this)"
+install_stage
+# same files, new commits: no file of the work tree is touched
+in_tree reset -q "$built"
+in_tree update-ref refs/lab/head "$built"

@@ -1,0 +1,158 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make tree BASE=7.3 [LINUX=path] [FORCE=1]: the kernel's source in build/BASE/linux,
+# with one commit per entry of the series. The tree changes only once the whole
+# series has applied, and only files whose content changed are touched.
+#
+# In the tree: branch `series`; refs/lab/base, what the series stands on;
+# refs/lab/head, the series as it was last written to or read from patches/.
+
+. "$(dirname "$0")/common.sh"
+. "$LAB/series.sh"
+
+need git tar xz dpkg-deb flock
+know_base
+
+is_kernel() { # DIR
+	[ -f "$1/Makefile" ] && [ -f "$1/Kbuild" ] && [ -d "$1/kernel" ] && [ -d "$1/mm" ] &&
+		grep -q '^PATCHLEVEL *=' "$1/Makefile"
+}
+
+kernel_release() { # DIR
+	awk -F' *= *' '/^(VERSION|PATCHLEVEL|SUBLEVEL)/ { printf "%s%s", dot, $2; dot = "." }' \
+		"$1/Makefile"
+}
+
+# Make a commit of DIR's files, which are only read, and name it REF
+import() { # DIR REF MESSAGE [add options]
+	local dir=$1 ref=$2 message=$3 tree commit index=$TREE_GIT/lab-import
+	shift 3
+
+	say "reading the source into git (a whole kernel: about a minute)"
+	rm -f "$index.lock"
+	GIT_DIR=$TREE_GIT GIT_WORK_TREE=$dir GIT_INDEX_FILE=$index \
+		git -c core.autocrlf=false add -A "$@" -- . ||
+		die "could not read $dir into git (disk full?)"
+	tree=$(GIT_DIR=$TREE_GIT GIT_INDEX_FILE=$index git write-tree)
+	commit=$(GIT_DIR=$TREE_GIT \
+		GIT_AUTHOR_NAME=lab GIT_AUTHOR_EMAIL=lab@localhost GIT_AUTHOR_DATE='1700000000 +0000' \
+		GIT_COMMITTER_NAME=lab GIT_COMMITTER_EMAIL=lab@localhost \
+		GIT_COMMITTER_DATE='1700000000 +0000' \
+		git commit-tree -m "$message" "$tree")
+	git --git-dir="$TREE_GIT" update-ref "$ref" "$commit"
+}
+
+# A new repository; nothing is seen under its final name until it holds the base
+new_repository() { # DIR
+	git init -q -b series "$1"
+	TREE_GIT=$1/.git
+	git --git-dir="$TREE_GIT" config core.looseCompression 0
+	git --git-dir="$TREE_GIT" config gc.auto 0
+}
+
+unpack() { # DEB DIR
+	say "unpacking $PACKAGE (about 15 s)"
+	dpkg-deb --fsys-tarfile "$1" |
+		tar -xOf - "./usr/src/$PACKAGE.tar.xz" |
+		tar -xJf - -C "$2" --strip-components=1 ||
+		die "could not unpack $(basename "$1") into $BUILD (disk full?)"
+}
+
+# The caller's own tree, as its files are now (ignored ones left out)
+import_linux() {
+	is_kernel "$LINUX" || die "LINUX=$LINUX is no kernel source tree"
+	case $(kernel_release "$LINUX") in
+	"$BASE".*) ;;
+	*) warn "LINUX=$LINUX is Linux $(kernel_release "$LINUX"), the series is for $BASE" ;;
+	esac
+	import "$LINUX" refs/lab/bases/local "Linux $(kernel_release "$LINUX") (LINUX=)"
+	echo refs/lab/bases/local
+}
+
+import_package() {
+	local ref deb version dir got
+
+	ref=refs/lab/bases/${VERSION//'~'/_}
+	if git --git-dir="$TREE_GIT" rev-parse -q --verify "$ref" >/dev/null; then
+		echo "$ref"
+		return
+	fi
+	got=$("$LAB/fetch.sh")
+	deb=${got%% *} version=${got##* }
+	ref=refs/lab/bases/${version//'~'/_}
+	if ! git --git-dir="$TREE_GIT" rev-parse -q --verify "$ref" >/dev/null; then
+		# unpacked where it stays, if this is the repository's first base
+		dir=${TREE_GIT%/.git}
+		[ "$dir" != "$TREE" ] || dir=$(mktemp -d "$ROOM/unpack.XXXXXX")
+		[ "$dir" = "${TREE_GIT%/.git}" ] || on_exit "rm -rf '$dir'"
+		unpack "$deb" "$dir"
+		import "$dir" "$ref" "Linux $version ($PACKAGE)" -f
+	fi
+	echo "$ref"
+}
+
+# Sets base, the commit that the series is to stand on
+find_base() {
+	local fresh=
+
+	if [ -e "$TREE/.git" ]; then
+		TREE_GIT=$TREE/.git
+	else
+		need_room 6000 "$ROOM" "a kernel tree with its objects"
+		fresh=$(mktemp -d "$ROOM/linux.XXXXXX")
+		on_exit "rm -rf '$fresh'"
+		new_repository "$fresh"
+	fi
+	if [ -n "${LINUX:-}" ]; then
+		base=$(import_linux)
+	else
+		base=$(import_package)
+	fi
+	base=$(git --git-dir="$TREE_GIT" rev-parse "$base")
+	if [ -n "$fresh" ]; then
+		chmod 755 "$fresh"
+		mv "$fresh/.git/lab-import" "$fresh/.git/index"
+		git --git-dir="$TREE_GIT" update-ref refs/heads/series "$base"
+		git --git-dir="$TREE_GIT" update-ref refs/lab/head "$base"
+		mv -T "$fresh" "$TREE"
+		TREE_GIT=$TREE/.git
+	fi
+}
+
+# Work in the tree that patches/ does not have: commits, edits, new files
+unsynced() {
+	[ -e "$TREE/.git" ] || return 1
+	[ "$(in_tree rev-parse HEAD)" != "$(in_tree rev-parse -q --verify refs/lab/head)" ] ||
+		[ -n "$(in_tree status --porcelain | head -n1)" ]
+}
+
+keep_unsynced() {
+	local state
+
+	in_tree add -A
+	state=$(in_tree stash create) || true
+	in_tree update-ref refs/lab/dropped "${state:-$(in_tree rev-parse HEAD)}"
+	say "the work dropped is kept: git -C $TREE log refs/lab/dropped"
+}
+
+exec 9>"$(mkdir -p "$ROOM" && echo "$ROOM/.lock")"
+flock -n 9 || { say "waiting for another command on $ROOM"; flock 9; }
+
+if unsynced; then
+	if [ "${KEEP:-}" = 1 ]; then
+		say "building $TREE as it is, with work that patches/ does not have"
+		exit 0
+	fi
+	[ "${FORCE:-}" = 1 ] ||
+		die "$TREE has work that patches/ does not: 'make sync' keeps it, 'make tree FORCE=1' drops it"
+	keep_unsynced
+fi
+find_base
+head=$(build_series "$base")
+if [ "$(in_tree rev-parse HEAD)" != "$head" ] || unsynced; then
+	in_tree checkout -q -f -B series "$head"
+	say "$TREE: $(in_tree log -1 --format=%s "$base") with $(series_entries | wc -l) patches"
+fi
+in_tree update-ref refs/lab/base "$base"
+in_tree update-ref refs/lab/head "$head"
