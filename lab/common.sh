@@ -32,6 +32,10 @@ need() {
 		die "missing: ${missing[*]} (run 'make setup', which installs what the lab needs)"
 }
 
+# has PATTERN: grep -q that reads its input to the end. In a pipe grep -q itself would
+# now and then kill the writer, and with pipefail turn a match into a failure.
+has() { grep -E "$@" >/dev/null; }
+
 # on_exit COMMAND: run COMMAND when this (sub)shell ends, however it ends; later ones first
 LAB_ON_EXIT=
 LAB_ON_EXIT_OF=$BASHPID

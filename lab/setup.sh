@@ -13,7 +13,7 @@ missing() {
 	while read -r package; do
 		# some are provided by another package under a new name
 		dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null |
-			grep -q 'ok installed' || echo "$package"
+			has 'ok installed' || echo "$package"
 	done < <(listed)
 }
 

@@ -63,7 +63,7 @@ commit_dirty() {
 fold() { # TIP
 	local apart=$stage/fold
 
-	if ! in_tree log --format=%s "$base..$1" | grep -qE '^(fixup|squash|amend)! '; then
+	if ! in_tree log --format=%s "$base..$1" | has '^(fixup|squash|amend)! '; then
 		echo "$1"
 		return
 	fi
@@ -83,7 +83,7 @@ fold() { # TIP
 check_folded() { # TIP FOLDED
 	local left
 
-	left=$(in_tree log --format=%s "$base..$2" | grep -E '^(fixup|squash|amend)! ' | head -n1) || true
+	left=$(in_tree log --format=%s "$base..$2" | grep -E '^(fixup|squash|amend)! ' | sed -n 1p) || true
 	[ -z "$left" ] || die "\"$left\" has no target in the series"
 	[ "$(in_tree rev-parse "$1^{tree}")" = "$(in_tree rev-parse "$2^{tree}")" ] ||
 		die "folding changed the result: rebase by hand in $TREE, then sync again"
@@ -107,12 +107,12 @@ $commits"
 check_messages() { # HEAD
 	local twice commit
 
-	twice=$(in_tree log --format=%s "$base..$1" | sort | uniq -d | head -n1)
+	twice=$(in_tree log --format=%s "$base..$1" | sort | uniq -d | sed -n 1p)
 	[ -z "$twice" ] || die "two commits are called \"$twice\""
 	while read -r commit; do
-		! in_tree log -1 --format=%B "$commit" | grep -qE '^(---|diff --git .*)$' ||
+		! in_tree log -1 --format=%B "$commit" | has '^(---|diff --git .*)$' ||
 			die "the message of \"$(in_tree log -1 --format=%s "$commit")\" has a line that mail takes for the patch (--- or diff --git)"
-		! in_tree log -1 --format=%b "$commit" | grep -q '^Signed-off-by:' ||
+		! in_tree log -1 --format=%b "$commit" | has '^Signed-off-by:' ||
 			die "\"$(in_tree log -1 --format=%s "$commit")\" is signed off: whoever mails the series adds that ('make mail SIGNOFF=1')"
 	done < <(in_tree rev-list "$base..$1")
 }

@@ -124,7 +124,7 @@ find_base() {
 unsynced() {
 	[ -e "$TREE/.git" ] || return 1
 	[ "$(in_tree rev-parse HEAD)" != "$(in_tree rev-parse -q --verify refs/lab/head)" ] ||
-		[ -n "$(in_tree status --porcelain | head -n1)" ]
+		[ -n "$(in_tree status --porcelain | sed -n 1p)" ]
 }
 
 keep_unsynced() {

@@ -12,6 +12,8 @@ TESTS_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 SCRATCH=$(mktemp -d)
 trap 'rm -rf "$SCRATCH"' EXIT
 
+has() { grep -E "$@" >/dev/null; } # see lab/common.sh
+
 # refuses REGEX COMMAND...: COMMAND must fail, and say REGEX in one `lab: error` line
 refuses() {
 	local expected=$1 said
@@ -21,7 +23,7 @@ refuses() {
 		echo "should have been refused: $*"
 		return 1
 	fi
-	grep '^lab: error: ' <<<"$said" | grep -qE -- "$expected" ||
+	grep '^lab: error: ' <<<"$said" | has -- "$expected" ||
 		{ echo "expected an error like '$expected', got: $said"; return 1; }
 }
 

@@ -106,7 +106,7 @@ test_uncommitted_edit_of_whole_file_comes_back() {
 	make_project
 	echo 'int more;' >>"$tree/kernel/new.c"
 	lab sync
-	tail -n1 "$T/p/kernel/new.c" | grep -qx 'int more;'
+	tail -n1 "$T/p/kernel/new.c" | has -x 'int more;'
 	same 2 "$(in_tree rev-list --count refs/lab/base..HEAD)"
 	same '' "$(in_tree status --porcelain)"
 }
@@ -183,7 +183,7 @@ test_tree_keeps_unsynced_work() {
 	refuses "has work that patches/ does not" lab tree
 	lab tree FORCE=1
 	same '' "$(in_tree status --porcelain)"
-	in_tree show refs/lab/dropped:mm/page.c | grep -qx 'int x;'
+	in_tree show refs/lab/dropped:mm/page.c | has -x 'int x;'
 }
 
 test_patch_that_does_not_apply() {
