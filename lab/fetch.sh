@@ -5,6 +5,7 @@
 #
 # Debian's own mirror, as the machine is configured for it, and Debian's keys; but
 # lists and state of our own, so that the system's stay as they are.
+# shellcheck disable=SC2153 # VERSION and the like come from lab/bases
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/bases/$BASE"

@@ -6,7 +6,7 @@
 # the fragments common, a and a-b; every option in them must have stuck.
 #
 # For other commands of the lab: SRC= and OUT= name another source and object folder
-# than the base's own, and TARGETS= what to build.
+# than the base's own, TARGETS= what to build, FLAGS= more arguments for make.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
@@ -19,6 +19,9 @@ SRC=${SRC:-}
 OUT=${OUT:-$ROOM/$name}
 fragment=$OUT/lab.config
 log=$LOG/build-$(basename "$OUT").log
+image=bzImage
+[[ $CONFIG != uml* ]] || image=linux
+read -ra targets <<<"${FLAGS:-} ${TARGETS:-$image modules}"
 
 fragments() { # CONFIG
 	case $1 in *-*) fragments "${1%-*}" ;; *) echo "$LAB/configs/common.config" ;; esac
@@ -60,9 +63,9 @@ kmake() {
 # All fragments as one; the last word on an option counts
 write_fragment() {
 	# shellcheck disable=SC2046 # a list
-	cat $(fragments "$CONFIG") |
-		awk -F= '/^CONFIG_/ { if (!($1 in at)) order[++n] = $1; at[$1] = $0 }
-			END { for (i = 1; i <= n; i++) print at[order[i]] }' >"$fragment"
+	awk -F= '/^CONFIG_/ { if (!($1 in at)) order[++n] = $1; at[$1] = $0 }
+		END { for (i = 1; i <= n; i++) print at[order[i]] }' \
+		$(fragments "$CONFIG") >"$fragment"
 }
 
 # An option of the series is no error where the series, or that part of it, is not
@@ -96,14 +99,6 @@ build_failed() {
 	die "building $(basename "$OUT") failed; the whole log is $log"
 }
 
-targets() {
-	case ${TARGETS:-}$CONFIG in
-	uml*) echo linux modules ;;
-	qemu*) echo bzImage modules ;;
-	*) echo "$TARGETS" ;;
-	esac
-}
-
 # Count the objects as they are built, of as many as make would build now
 show_progress() { # TOTAL
 	awk -v total="$1" -v name="$(basename "$OUT")" '
@@ -116,8 +111,7 @@ show_progress() { # TOTAL
 }
 
 objects_to_build() {
-	# shellcheck disable=SC2046 # a list
-	kmake -n $(targets) 2>/dev/null | grep -cE "echo '  (CC|AS|HOSTCC) " || true
+	kmake -n "${targets[@]}" 2>/dev/null | grep -cE "echo '  (CC|AS|HOSTCC) " || true
 }
 
 build() {
@@ -126,8 +120,7 @@ build() {
 	kmake -s prepare >>"$log" 2>&1 || build_failed
 	total=$(objects_to_build)
 	say "building $(basename "$OUT"): $total objects"
-	# shellcheck disable=SC2046 # a list
-	kmake $(targets) 2>&1 | tee -a "$log" | show_progress "$total" || build_failed
+	kmake "${targets[@]}" 2>&1 | tee -a "$log" | show_progress "$total" || build_failed
 	! grep -E 'warning:' "$log" >&2 || warn "the compiler warned; see above and $log"
 }
 

@@ -31,8 +31,9 @@ know_base() {
 
 	known=$(cd "$LAB/bases" && echo *)
 	case $BASE in */* | .*) die "BASE=$BASE is no base; known: $known" ;; esac
-	[ -f "$LAB/bases/$BASE" ] && [ -f "$TOP/patches/$BASE/series" ] ||
+	if [ ! -f "$LAB/bases/$BASE" ] || [ ! -f "$TOP/patches/$BASE/series" ]; then
 		die "BASE=$BASE is no base; known: $known"
+	fi
 	. "$LAB/bases/$BASE"
 	OWNS_WHOLE_FILES=${OWNS_WHOLE_FILES:-no}
 }

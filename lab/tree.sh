@@ -7,6 +7,7 @@
 #
 # In the tree: branch `series`; refs/lab/base, what the series stands on;
 # refs/lab/head, the series as it was last written to or read from patches/.
+# shellcheck disable=SC2153 # VERSION and the like come from lab/bases
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"

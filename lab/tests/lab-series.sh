@@ -235,6 +235,7 @@ test_full_build_folder() {
 	make_project
 	mkdir "$T/small"
 	# as root in a mount namespace of our own, so that nothing is left mounted
+	# shellcheck disable=SC2317 # called by refuses
 	small() {
 		unshare -m --map-root-user sh -c \
 			"mount -t tmpfs -o size=1m none '$T/small' && exec make -s -C '$T/p' tree BUILD='$T/small'"

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Measuring deferred struct page init over many boots; `make run` and `make bench`
+# share it. Emulated time is no evidence of a machine's speed: what counts is the
+# ratio of cases that were booted in turn, on the same host, in the same run.
+
+# Boot a case once and print "<threads> <milliseconds>" of node 0. An unpatched
+# kernel does not say how many threads worked: "-".
+measure_boot() { # NAME CPUS [boot parameters]
+	local report
+
+	NAME=$1 SMP=$2 CMDLINE=${3:-} MEM=${MEM:-64G} CONFIG=${CONFIG:-qemu} \
+		GUEST=$LAB/guest/deferred_init \
+		"$LAB/boot.sh" >"$LOG/$1.boot" 2>&1 ||
+		die "the guest '$1' failed: $(tail -n1 "$LOG/$1.boot")"
+	report=$(sed -n 's/.*node 0 deferred pages initialised in \([0-9]*\)ms\( by \([0-9]*\) thread.*\)\{0,1\}$/\3 \1/p' \
+		"$LOG/$1.console")
+	[ -n "$report" ] || die "the guest '$1' reported no deferred init; see $LOG/$1.log"
+	case $report in " "*) echo "-$report" ;; *) echo "$report" ;; esac
+}
+
+# median, smallest and largest of the numbers on standard input
+spread() {
+	sort -n | awk '{ v[NR] = $1 }
+		END { m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
+		      print m, v[1], v[NR] }'
+}
+
+machine() {
+	printf '%s, %s cores, %s GiB, QEMU %s (TCG)\n' \
+		"$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | paste -sd/ -)" "$(nproc)" \
+		"$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" \
+		"$(qemu-system-x86_64 --version | awk '{ print $4; exit }')"
+}

@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What can be said of the series without running it.
+
+. "$(dirname "$0")/harness.sh"
+# shellcheck source=../common.sh
+. "$TESTS_TOP/lab/common.sh"
+# shellcheck source=../series.sh
+. "$LAB/series.sh"
+
+know_base
+base=$(in_tree rev-parse refs/lab/base)
+
+whole_files() { whole_files_of "$base" series; }
+touched() { in_tree diff --name-only --no-renames "$base" series -- "$@"; }
+
+# Everything the series is stored in, as checksums
+stored() {
+	(cd "$TOP" && { whole_files && find patches -type f; } | sort | xargs -r sha1sum)
+}
+
+test_tree_then_sync_changes_nothing() {
+	local before
+
+	before=$(stored)
+	"$LAB/tree.sh"
+	"$LAB/sync.sh"
+	diff <(echo "$before") <(stored)
+}
+
+# A file of ours that no patch names would never be mailed
+test_every_whole_file_is_in_a_patch() {
+	diff <(whole_files | sort) <(
+		cd "$TOP" &&
+			git ls-files --cached --others --exclude-standard -- kernel include lib mm fs \
+				tools Documentation | sort)
+}
+
+test_mail_applies() { "$LAB/mail.sh"; }
+
+checkpatch() {
+	(cd "$TREE" && scripts/checkpatch.pl --strict --no-signoff --quiet --no-summary \
+		--ignore FILE_PATH_CHANGES "$@") | tee "$T/checkpatch"
+	[ ! -s "$T/checkpatch" ]
+}
+
+test_checkpatch_mails() { checkpatch "$BUILD"/mail/*[!r].patch; }
+
+test_checkpatch_files() {
+	local files
+
+	mapfile -t files < <(whole_files)
+	checkpatch -f "${files[@]}"
+}
+
+# Of the messages on standard input, those about lines that the series brings
+about_our_lines() {
+	awk -v tree="$TREE" '
+		FNR == NR && /^\+\+\+ b\// { file = substr($2, 3); next }
+		FNR == NR && /^@@ / {
+			split(substr($3, 2), at, ",")
+			for (i = 0; i < (at[2] == "" ? 1 : at[2]); i++) ours[file, at[1] + i]
+			next
+		}
+		FNR == NR { next }
+		match($0, /^[^ :]+:[0-9]+:/) {
+			split($0, where, ":")
+			sub("^(" tree "|\\.\\./linux)/", "", where[1])
+			if ((where[1], where[2]) in ours) print
+		}' <(in_tree diff -U0 --no-renames "$base" series) -
+}
+
+# Compile what the series touches with W=1 and sparse, in an object folder apart
+lint_objects() {
+	local objects
+
+	mapfile -t objects < <(touched '*.c' | grep -v '^tools/' | sed 's/c$/o/')
+	(cd "$BUILD/$BASE/lint" && rm -f "${objects[@]}") 2>/dev/null || true
+	CONFIG=qemu OUT=$ROOM/lint SRC=$TREE FLAGS='W=1 C=1' TARGETS="${objects[*]}" \
+		"$LAB/kernel.sh"
+}
+
+test_sparse_and_W1() {
+	lint_objects >"$T/out" 2>&1 || { cat "$T/out"; return 1; }
+	about_our_lines <"$LOG/build-lint.log" | tee "$T/ours"
+	[ ! -s "$T/ours" ]
+}
+
+test_kernel_doc() {
+	local files
+
+	mapfile -t files < <(touched '*.[ch]' | grep -v '^tools/')
+	(cd "$TREE" && scripts/kernel-doc -none -Wall "${files[@]}") 2>&1 | tee "$T/doc" || true
+	about_our_lines <"$T/doc" | tee "$T/ours"
+	[ ! -s "$T/ours" ]
+}
+
+# Words of ours: whole files, messages, added lines, and the project's own text
+test_codespell() {
+	local patch
+
+	for patch in "$TOP/patches/$BASE"/*.patch; do
+		patch_message "$patch"
+		patch_diff "$patch" | sed -n 's/^+//p'
+	done >"$T/patches.txt"
+	cd "$TOP"
+	{ whole_files; git ls-files README.md lab .ci Makefile 'patches/*/cover-letter'; } |
+		xargs codespell "$T/patches.txt"
+}
+
+test_shellcheck() {
+	cd "$TOP"
+	git ls-files '*.sh' .ci/run | xargs shellcheck -x
+}
+
+run_tests "$@"
