@@ -11,7 +11,7 @@
 know_base
 KEEP=1 "$LAB/tree.sh"
 base=$(in_tree rev-parse refs/lab/base)
-source=$ROOM/bisect
+source=$ROOM/bisect/linux
 [ -e "$source/.git" ] || in_tree worktree add -q --force --detach "$source" "$base"
 guest=$(mktemp -d)
 on_exit "rm -rf '$guest'"
@@ -28,13 +28,13 @@ try() { # COMMIT
 	local objects
 
 	git -C "$source" checkout -q -f --detach "$1"
-	CONFIG=uml SRC=$source OUT=$ROOM/bisect-uml "$LAB/kernel.sh"
-	NAME=bisect CONFIG=uml OUT=$ROOM/bisect-uml SMP=2 MEM=512M CMDLINE='' TIMEOUT=300 \
+	CONFIG=uml SRC=$source OUT=$ROOM/bisect/uml "$LAB/kernel.sh"
+	NAME=bisect CONFIG=uml OUT=$ROOM/bisect/uml SMP=2 MEM=512M CMDLINE='' TIMEOUT=300 \
 		GUEST=$guest "$LAB/boot.sh" >"$LOG/bisect.boot" 2>&1 ||
 		die "$(tail -n1 "$LOG/bisect.boot")"
 	objects=$(objects_of "$1")
 	[ -z "$objects" ] ||
-		CONFIG=qemu SRC=$source OUT=$ROOM/bisect-qemu TARGETS=$objects "$LAB/kernel.sh"
+		CONFIG=qemu SRC=$source OUT=$ROOM/bisect/qemu TARGETS=$objects "$LAB/kernel.sh"
 }
 
 failed=0

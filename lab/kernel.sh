@@ -5,6 +5,9 @@
 # (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b is
 # the fragments common, a and a-b; every option in them must have stuck.
 #
+# Every source folder is called linux and stands beside its object folders: so ccache
+# sees the same names, and a second source costs only what differs.
+#
 # For other commands of the lab: SRC= and OUT= name another source and object folder
 # than the base's own, TARGETS= what to build, FLAGS= more arguments for make.
 
@@ -14,11 +17,8 @@
 need bc bison ccache flex gcc git make openssl perl python3
 know_base
 
-name=$CONFIG${SERIES:+-base}
 SRC=${SRC:-}
-OUT=${OUT:-$ROOM/$name}
-fragment=$OUT/lab.config
-log=$LOG/build-$(basename "$OUT").log
+OUT=${OUT:-$ROOM/$CONFIG${SERIES:+-base}}
 image=bzImage
 [[ $CONFIG != uml* ]] || image=linux
 read -ra targets <<<"${FLAGS:-} ${TARGETS:-$image modules}"
@@ -46,10 +46,13 @@ find_source() {
 	KEEP=1 "$LAB/tree.sh"
 	SRC=$TREE
 	[ -n "${SERIES:-}" ] || return 0
-	SRC=$ROOM/base
 	base=$(in_tree rev-parse refs/lab/base)
+	SRC=$ROOM/base/linux
 	[ -e "$SRC/.git" ] || in_tree worktree add -q --force --detach "$SRC" "$base"
 	git -C "$SRC" checkout -q -f --detach "$base"
+	mkdir -p "$ROOM/base/$CONFIG"
+	ln -sfn "base/$CONFIG" "$OUT"
+	OUT=$ROOM/base/$CONFIG
 }
 
 kmake() {
@@ -96,12 +99,12 @@ configure() {
 build_failed() {
 	grep -E -m8 '(error|undefined reference|Error [0-9]|No space left|No rule)' "$log" >&2 ||
 		tail -n 8 "$log" >&2
-	die "building $(basename "$OUT") failed; the whole log is $log"
+	die "building $name failed; the whole log is $log"
 }
 
 # Count the objects as they are built, of as many as make would build now
 show_progress() { # TOTAL
-	awk -v total="$1" -v name="$(basename "$OUT")" '
+	awk -v total="$1" -v name="$name" '
 		/^  (CC|AS|HOSTCC) / { done++ }
 		total && done >= total * step / 10 && done {
 			printf "lab: %s: %d of %d objects\n", name, done, total
@@ -119,15 +122,18 @@ build() {
 
 	kmake -s prepare >>"$log" 2>&1 || build_failed
 	total=$(objects_to_build)
-	say "building $(basename "$OUT"): $total objects"
+	say "building $name: $total objects"
 	kmake "${targets[@]}" 2>&1 | tee -a "$log" | show_progress "$total" || build_failed
 	! grep -E 'warning:' "$log" >&2 || warn "the compiler warned; see above and $log"
 }
 
 check_arguments
 find_source
+name=$(realpath -m --relative-to="$ROOM" "$OUT")
+log=$LOG/build-${name//\//-}.log
+fragment=$OUT/lab.config
 need_room 2500 "$ROOM" "building $name"
 mkdir -p "$OUT" "$LOG"
 configure
 build
-say "$(basename "$OUT") is built"
+say "$name is built"

@@ -1,0 +1,223 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make boot CONFIG=qemu GUEST=dir: boot a built kernel with `dir` laid over the guest's
+# root, execute its /run as root, and judge what happened (see verdict.sh). SMP=4 and
+# MEM=4G size the machine, TIMEOUT=300 seconds bound it; CMDLINE= goes to the kernel
+# (where it knows no NAME=value of it, to the environment of /run), QEMU_ARGS= to QEMU.
+# NAME= names the logs: build/log/NAME.log is all, .console and .output are its halves,
+# .verdict is "pass" or the reason why not.
+#
+# The guest's system is busybox, in /bin, /sbin and /usr; nothing else is there.
+#
+# For other commands of the lab: OUT= names another object folder.
+
+. "$(dirname "$0")/common.sh"
+. "$LAB/verdict.sh"
+
+CONFIG=${CONFIG:-qemu}
+OUT=${OUT:-$ROOM/$CONFIG${SERIES:+-base}}
+NAME=${NAME:-$(basename "$OUT")}
+SMP=${SMP:-4}
+TIMEOUT=${TIMEOUT:-300}
+GUEST=${GUEST:-}
+
+case $CONFIG in
+uml*) machine=uml arch=um image=$OUT/linux MEM=${MEM:-512M} ;;
+*) machine=qemu arch=x86_64 image=$OUT/arch/x86/boot/bzImage MEM=${MEM:-4G} ;;
+esac
+
+check_arguments() {
+	[[ $CONFIG =~ ^(uml|qemu)(-|$) && -f $LAB/configs/$CONFIG.config ]] ||
+		die "CONFIG=$CONFIG is no configuration; see lab/configs"
+	[[ $SMP =~ ^[1-9][0-9]{0,3}$ ]] || die "SMP=$SMP is no number of CPUs"
+	[[ $MEM =~ ^[1-9][0-9]{0,5}[MG]$ ]] || die "MEM=$MEM is no size like 512M or 4G"
+	[[ $TIMEOUT =~ ^[1-9][0-9]{0,5}$ ]] || die "TIMEOUT=$TIMEOUT is no number of seconds"
+	[[ $NAME =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || die "NAME=$NAME is no name for a log"
+	[ -n "$GUEST" ] || die "GUEST= must name a folder with an executable file 'run'"
+	[ -d "$GUEST" ] || die "GUEST=$GUEST is no folder"
+	[[ -L $GUEST/run || (-f $GUEST/run && -x $GUEST/run) ]] ||
+		die "GUEST=$GUEST has no executable file 'run'"
+}
+
+check_kernel() {
+	local cpus
+
+	[ -f "$image" ] ||
+		die "$image is not built: make kernel CONFIG=$CONFIG${SERIES:+ SERIES=none}"
+	cpus=$(sed -n 's/^CONFIG_NR_CPUS=//p' "$OUT/.config")
+	[ "$SMP" -le "${cpus:-1}" ] || die "SMP=$SMP: this kernel is built for ${cpus:-1} CPUs"
+}
+
+check_tools() {
+	need busybox cpio gcc timeout
+	[ $machine = uml ] || need qemu-system-x86_64
+	! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
+		die "missing: busybox-static (the busybox that is here needs libraries)"
+}
+
+pack() { # FOLDER: an archive that the kernel unpacks
+	(cd "$1" && find . -mindepth 1 -print0 | cpio -o0 -H newc -R 0:0 --quiet)
+}
+
+# make_file FILE COMMAND...: COMMAND's output becomes FILE in one go, for another boot
+# may be making the same
+make_file() {
+	local file=$1
+
+	shift
+	mkdir -p "$(dirname "$file")"
+	"$@" >"$tmp/made"
+	cp "$tmp/made" "$file.$$"
+	mv "$file.$$" "$file"
+}
+
+# init, and busybox under all its names
+pack_system() {
+	local root=$tmp/system path
+
+	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,dev,proc,root,sys}
+	mkdir -m 1777 "$root/tmp"
+	gcc -static -Os -Wall -Wextra -o "$root/init" "$LAB/guest/init.c" ||
+		die "lab/guest/init.c does not compile"
+	cp -L "$(command -v busybox)" "$root/bin/busybox"
+	for path in $(busybox --list-full); do
+		[ -e "$root/$path" ] || ln -s /bin/busybox "$root/$path"
+	done
+	pack "$root"
+}
+
+pack_modules() {
+	PATH=$PATH:/usr/sbin:/sbin make -C "$OUT" ARCH=$arch modules_install \
+		INSTALL_MOD_PATH="$tmp/modules" INSTALL_MOD_STRIP=1 >"$tmp/modules.log" 2>&1 ||
+		die "cannot install the modules of $OUT: $(tail -n1 "$tmp/modules.log")"
+	pack "$tmp/modules"
+}
+
+# newer THAN FILE...: is there no THAN, or is a FILE newer?
+newer() {
+	[ ! -e "$1" ] || [ -n "$(find "${@:2}" -newer "$1" -print -quit)" ]
+}
+
+# The kernel unpacks archives one after another, a later one over the earlier
+make_initrd() {
+	local system=$BUILD/guest/system.cpio modules=$OUT/lab-modules.cpio parts objects
+
+	parts=("$system")
+	! newer "$system" "$LAB/guest/init.c" "$LAB/boot.sh" "$(command -v busybox)" ||
+		make_file "$system" pack_system
+	if [ -s "$OUT/modules.order" ]; then
+		parts+=("$modules")
+		mapfile -t objects < <(find "$OUT" -name '*.ko')
+		! newer "$modules" "$OUT/modules.order" "${objects[@]}" ||
+			make_file "$modules" pack_modules
+	fi
+	pack "$GUEST" >"$tmp/guest" || die "GUEST=$GUEST cannot be read"
+	cat "${parts[@]}" "$tmp/guest" >"$tmp/initrd"
+}
+
+# User Mode Linux keeps the guest's memory in a file below TMPDIR: where is room?
+find_memory() {
+	local mib=${MEM%[MG]} folder tried=()
+
+	[[ $MEM = *M ]] || mib=$((mib * 1024))
+	for folder in /dev/shm "${TMPDIR:-/tmp}"; do
+		[ -w "$folder" ] || continue
+		[ $(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1024)) -lt "$mib" ] ||
+			{ export TMPDIR=$folder; return; }
+		tried+=("$folder")
+	done
+	die "MEM=$MEM: no room for that in ${tried[*]}; set a smaller MEM=, or TMPDIR="
+}
+
+# The file descriptors are those that start() opens
+command_uml() {
+	find_memory
+	command=("$image" initrd="$tmp/initrd" mem="$MEM" ncpus="$SMP" seccomp=on
+		uml_dir="$tmp/" con=null ssl=null con0=fd:1 ssl0=fd:3 ssl1=fd:4
+		"${parameters[@]}" LAB_OUTPUT=ttyS0 LAB_RESULT=ttyS1)
+}
+
+# lpj= and no_timer_check: where the emulated CPUs share few real ones, calibrating a
+# delay loop takes minutes, and checking the timer can panic. irq=7: by default the
+# third line shares the interrupt of the first, which the kernel refuses.
+command_qemu() {
+	parameters+=(console=ttyS0 lpj=5000000 no_timer_check
+		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
+	command=(qemu-system-x86_64 -accel 'tcg,thread=multi' -cpu max -smp "$SMP"
+		-machine 'pc,memory-backend=m' -m "$MEM"
+		-object "memory-backend-ram,id=m,size=$MEM,reserve=off"
+		-nodefaults -no-user-config -display none -no-reboot
+		-chardev "file,id=console,path=$tmp/console"
+		-chardev "file,id=output,path=$tmp/output"
+		-chardev "file,id=result,path=$tmp/result"
+		-device 'isa-serial,chardev=console'
+		-device 'isa-serial,chardev=output'
+		-device 'isa-serial,chardev=result,irq=7'
+		-kernel "$image" -initrd "$tmp/initrd" -append "${parameters[*]}"
+		"${qemu_args[@]}")
+}
+
+# What the guest writes goes to plain files: they never make it wait, and what cannot
+# be written at once, User Mode Linux's console drops.
+start() {
+	local command parameters qemu_args
+
+	read -ra parameters <<<"panic=-1 ignore_loglevel ${CMDLINE:-}"
+	read -ra qemu_args <<<"${QEMU_ARGS:-}"
+	"command_$machine"
+	timeout -v -k 2 "$TIMEOUT" "${command[@]}" </dev/null \
+		>"$tmp/console" 2>"$tmp/errors" 3>"$tmp/output" 4>"$tmp/result" &
+	guest=$!
+}
+
+# Follow the console and the output, whole lines of both, until the guest is gone
+watch() {
+	local channel
+
+	for channel in console output; do
+		tail -n +1 -s 0.1 --pid="$guest" -f "$tmp/$channel" 2>/dev/null |
+			stdbuf -o0 tr -d '\r' | grep -a --line-buffered '' &
+	done
+	wait
+}
+
+stop() {
+	[ -z "$guest" ] || kill "$guest" 2>/dev/null || true
+	wait
+}
+
+keep_logs() {
+	tr -d '\r' <"$tmp/console" >"$LOG/$NAME.console"
+	cp "$tmp/output" "$LOG/$NAME.output"
+	cp "$tmp/log" "$LOG/$NAME.log"
+	[ ! -e "$tmp/verdict" ] || cp "$tmp/verdict" "$LOG/$NAME.verdict"
+}
+
+run() {
+	local status=0
+
+	mkdir -p "$LOG"
+	rm -f "$LOG/$NAME.verdict"
+	touch "$tmp"/{console,output,result,errors,log}
+	on_exit keep_logs
+	guest=
+	on_exit stop
+	start
+	watch | tee -p "$tmp/log" &
+	wait "$guest" || status=$?
+	guest=
+	wait
+	verdict "$tmp" "$status" "$TIMEOUT" >"$tmp/verdict"
+}
+
+check_arguments
+check_kernel
+check_tools
+ulimit -c 0		# User Mode Linux panics by dumping its core
+tmp=$(mktemp -d)
+on_exit "rm -rf '$tmp'"
+make_initrd
+run
+[ "$(<"$tmp/verdict")" = pass ] || { cat "$tmp/verdict"; exit 1; }
+say "the guest passed"

@@ -1,0 +1,338 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# boot reports each kind of failure as itself, and passes nothing that failed. Most
+# guests run on User Mode Linux, which boots in a fraction of a second.
+
+. "$(dirname "$0")/harness.sh"
+# shellcheck source=../common.sh
+. "$TESTS_TOP/lab/common.sh"
+# shellcheck source=../verdict.sh
+. "$LAB/verdict.sh"
+unset SMP MEM CMDLINE QEMU_ARGS OUT SERIES
+export CONFIG=uml TIMEOUT=60
+
+# Write a guest whose /run is the script on standard input
+guest() {
+	mkdir -p "$T/guest" "$T/tmp"
+	{ echo '#!/bin/sh'; cat; } >"$T/guest/run"
+	chmod +x "$T/guest/run"
+}
+
+# boot [VARIABLE=value...]: prints what boot prints, which leaves nothing behind
+boot() {
+	local status=0
+
+	env GUEST="$T/guest" TMPDIR="$T/tmp" NAME=lab-test "$@" "$LAB/boot.sh" 2>&1 || status=$?
+	[ -z "$(ls "$T/tmp")" ] || { echo "left behind: $(ls "$T/tmp")"; return 1; }
+	return $status
+}
+
+# fails REASON [VARIABLE=value...]: boot must fail with exactly this reason, an
+# extended regular expression
+fails() {
+	local expected=$1 said
+
+	shift
+	if said=$(boot "$@"); then
+		echo "passed, where '$expected' was expected"
+		return 1
+	fi
+	said=${said##*$'\n'}
+	has -x -- "guest $expected" <<<"$said" ||
+		{ echo "expected 'guest $expected', got: $said"; return 1; }
+	same "$said" "$(cat "$LOG/lab-test.verdict")" "lab-test.verdict"
+}
+
+# Every byte arrives, in order, while the kernel talks too: lines beyond any buffer, and
+# a last one without its newline
+test_pass_with_complete_output() {
+	guest <<-'END'
+		(while :; do echo "the kernel talks" >/dev/kmsg; done) &
+		cat /text
+	END
+	{
+		seq 5000
+		printf '%20000s\n' long
+		seq 5000
+		printf 'no newline'
+	} >"$T/guest/text"
+	boot >"$T/said"
+	cmp "$T/guest/text" "$LOG/lab-test.output"
+	same pass "$(cat "$LOG/lab-test.verdict")"
+	same 10000 "$(grep -cxE '[0-9]+' "$T/said")" 'whole lines on the terminal'
+	grep -q 'the kernel talks' "$LOG/lab-test.console"
+	grep -q 'the kernel talks' "$LOG/lab-test.log"
+}
+
+test_run_sees_its_system() {
+	guest <<-'END'
+		set -e
+		[ "$(id -u)" = 0 ] && [ "$GREETING" = hello ] && [ "$(nproc)" = 2 ]
+		[ -z "$LAB_RESULT" ] && [ -z "$(cat)" ]
+		for fs in devtmpfs devpts proc sysfs debugfs cgroup2 tmpfs; do
+			grep -q " $fs " /proc/mounts
+		done
+		(sleep 0.1 &)
+		sleep 0.3
+		! ps -o stat | grep Z
+	END
+	boot CMDLINE=GREETING=hello SMP=2
+}
+
+test_script_without_interpreter_line() {
+	guest </dev/null
+	echo 'exit 5' >"$T/guest/run"
+	fails 'exit 5'
+}
+
+test_exit_1() {
+	guest <<<'exit 1'
+	fails 'exit 1'
+}
+
+test_killed_by_signal() {
+	guest <<<'kill -9 $$'
+	fails 'exit 137'
+}
+
+test_not_executable_by_this_kernel() {
+	guest <<<''
+	printf '\177ELF nonsense' >"$T/guest/run"
+	fails 'exit (126|127|2)'
+}
+
+test_hang() {
+	guest <<<'sleep 1000'
+	fails 'hung: /run did not end within 2 s' TIMEOUT=2
+}
+
+test_machine_stops_under_run() {
+	guest <<<'poweroff -f; sleep 1000'
+	fails 'stopped before /run ended'
+}
+
+# The guest's own /init takes the place of ours and never says that it started
+test_never_comes_up() {
+	guest <<<''
+	printf '#!/bin/sh\nsleep 1000\n' >"$T/guest/init"
+	chmod +x "$T/guest/init"
+	fails 'never came up within 2 s' TIMEOUT=2
+}
+
+test_panic() {
+	guest <<<''
+	printf '#!/bin/sh\n' >"$T/guest/init"
+	chmod +x "$T/guest/init"
+	fails 'panicked: Kernel panic - not syncing: Attempted to kill init!.*'
+}
+
+test_qemu_panic() {
+	guest <<<'echo PANIC >/sys/kernel/debug/provoke-crash/DIRECT'
+	fails 'panicked: Kernel panic - not syncing: dumptest' CONFIG=qemu
+}
+
+test_qemu_warning() {
+	guest <<<'echo WARNING >/sys/kernel/debug/provoke-crash/DIRECT'
+	fails 'console: WARNING: .*lkdtm.*' CONFIG=qemu
+}
+
+test_qemu_never_starts() {
+	guest <<<''
+	fails 'never started: qemu-system-x86_64: .*no-such-device.*' \
+		CONFIG=qemu QEMU_ARGS='-device no-such-device'
+}
+
+test_qemu_never_comes_up() {
+	guest <<<''
+	fails 'never came up within 2 s' CONFIG=qemu QEMU_ARGS=-S TIMEOUT=2
+}
+
+test_qemu_pass() {
+	guest <<<'cat /text; [ "$(nproc)" = 2 ]; grep -q lab-test=here /proc/cmdline'
+	{ seq 2000; printf '%5000s\n' long; printf 'no newline'; } >"$T/guest/text"
+	boot CONFIG=qemu SMP=2 CMDLINE=lab-test=here
+	cmp "$T/guest/text" "$LOG/lab-test.output"
+}
+
+# guest_says DOCUMENT...: a guest that prints these lines and returns 0
+guest_says() {
+	guest <<<'cat /said'
+	printf '%s\n' "$@" >"$T/guest/said"
+}
+
+test_ktap_plan_cut_short() {
+	guest_says 'KTAP version 1' 1..5 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	fails 'KTAP: plan of 5 but 3 results'
+}
+
+test_ktap_nested_plan_cut_short() {
+	guest_says 'KTAP version 1' 1..1 '    KTAP version 1' '    # Subtest: inner' \
+		'    1..3' '    ok 1 a' '    ok 2 b' 'ok 1 inner'
+	fails 'KTAP: plan of 3 but 2 results in inner'
+}
+
+test_ktap_not_ok() {
+	guest_says 'TAP version 13' 1..3 'ok 1 a' 'ok 2 b' 'not ok 3 foo'
+	fails 'KTAP: not ok 3 foo'
+}
+
+test_ktap_on_the_console() {
+	guest <<<'for l in "KTAP version 1" 1..2 "ok 1 a"; do echo "$l" >/dev/kmsg; done'
+	fails 'KTAP: plan of 2 but 1 results'
+}
+
+test_reasons_add_up() {
+	guest <<<'echo "WARNING: made up" >/dev/kmsg; echo "not ok 1 a"; exit 3'
+	fails 'exit 3; console: WARNING: made up; KTAP: not ok 1 a'
+}
+
+# ktap PROBLEM COUNTS: what is said of the documents on standard input
+ktap() {
+	cat >"$T/said"
+	: >"$T/console"
+	same "$1" "$(ktap_problem "$T/console" "$T/said")" problem
+	same "$2" "$(ktap_counts "$T/console" "$T/said")" counts
+}
+
+test_ktap_documents() {
+	ktap '' '0 0 0' <<<'no KTAP at all: ok 1'
+	ktap '' '2 0 2' <<-'END'
+		KTAP version 1
+		1..2
+		    KTAP version 1
+		    1..3
+		        KTAP version 1
+		        # Subtest: parameters, which may lack a plan
+		        ok 1 one
+		        ok 2 two # SKIP
+		    ok 1 parameters
+		    not ok 2 b # SKIP not here
+		    # b: some words
+		    ok 3 c # TODO
+		ok 1 suite
+	END
+}
+
+test_ktap_is_judged_to_the_end() {
+	ktap 'not ok 1 b' '1 1 0' <<<$'TAP version 13\n1..1\nok 1 a\nTAP version 13\n1..1\nnot ok 1 b'
+	ktap 'plan of 2 but 1 results' '2 1 0' <<<$'TAP version 13\n1..2\nok 1 a\nTAP version 13\n1..1\nok 1 b'
+	ktap 'no plan' '1 1 0' <<<$'KTAP version 1\nok 1 a'
+	ktap 'result 3 where 2 was due' '2 1 0' <<<$'KTAP version 1\n1..2\nok 1 a\nok 3 c'
+	ktap 'Bail out! no memory' '0 1 0' <<<$'TAP version 13\n1..0\nBail out! no memory'
+	ktap '' '0 0 1' <<<$'TAP version 13\n1..0 # SKIP no such device'
+	ktap 'not ok 1 a' '0 1 0' <<<'not ok 1 a'
+}
+
+# kselftest's runner nests what a test prints behind hashes
+test_ktap_of_kselftest() {
+	ktap 'not ok 2 b' '1 1 1' <<-'END'
+		TAP version 13
+		1..2
+		# selftests: mm: one
+		# TAP version 13
+		# 1..2
+		# ok 1 a
+		# not ok 2 b
+		not ok 1 selftests: mm: one # exit=1
+		ok 2 selftests: mm: two # SKIP
+	END
+}
+
+# splat_is EXPECTED LINE: what is found on a console with LINE
+splat_is() {
+	printf '[    0.100000] first\r\n%s\r\n[    0.300000] last\r\n' "$2" >"$T/console"
+	same "$1" "$(splat "$T/console")" splat
+}
+
+test_splats() {
+	local line
+
+	while read -r line; do
+		splat_is "$line" "[    0.200000] $line"
+	done <<-'END'
+		WARNING: lib/foo.c:12 at bar+0x1/0x2, CPU#0: sh/1
+		WARNING: possible circular locking dependency detected
+		WARNING: suspicious RCU usage
+		BUG: KASAN: slab-out-of-bounds in foo+0x1/0x2
+		BUG: KCSAN: data-race in foo / bar
+		BUG: sleeping function called from invalid context at mm/slab.h:1
+		BUG: scheduling while atomic: sh/1/0x00000002
+		BUG: Bad page state in process sh  pfn:00001
+		BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 32s!
+		BUG kmalloc-64 (Not tainted): Poison overwritten
+		kernel BUG at mm/slub.c:1!
+		Oops: general protection fault, probably for non-canonical address: 0000 [#1]
+		watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [sh:1]
+		watchdog: CPU0: Watchdog detected hard LOCKUP on cpu 0
+		INFO: task sh:1 blocked for more than 120 seconds.
+		INFO: trying to register non-static key.
+		rcu: INFO: rcu_preempt self-detected stall on CPU
+		rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+		rcu: rcu_preempt kthread starved for 2000 jiffies! g1 f0x0
+		UBSAN: array-index-out-of-bounds in lib/foo.c:1:2
+		refcount_t: underflow; use-after-free.
+		list_del corruption. prev->next should be 1, but was 2
+		ODEBUG: free active (active state 0) object: 1 object type: timer_list
+		unchecked MSR access error: WRMSR to 0x1 (tried to write 0x2)
+		kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
+	END
+	splat_is 'BUG: one' '[    0.200000][   T12] BUG: one'
+	splat_is 'BUG: two' 'a line that a program had begun[    0.200000] BUG: two'
+	splat_is '' '[    0.200000]     ok 1 WARNING: the name of a test'
+	splat_is '' '[    0.200000] Debug: BUG: within a message'
+}
+
+test_two_at_once() {
+	guest <<<'for i in 1 2 3 4 5; do echo $ME; sleep 0.1; done; [ $ME = one ]'
+	boot CMDLINE=ME=two >"$T/two" 2>&1 &
+	boot CMDLINE=ME=one TMPDIR="$SCRATCH" >"$T/one"
+	! wait $!
+	same 5 "$(grep -cx one "$T/one")"
+	same 5 "$(grep -cx two "$T/two")"
+	grep -qx 'guest exit 1' "$T/two"
+}
+
+# however boot is stopped
+test_stopped_from_outside() {
+	local status=0
+
+	guest <<<'sleep 1000'
+	boot CONFIG="$1" >"$T/said" &
+}
+
+not_built() { GUEST=$T/guest BUILD=$T/nowhere "$LAB/boot.sh"; }
+
+# with_out TOOL: boot where TOOL is not installed
+without() {
+	local dir
+
+	mkdir -p "$T/bin"
+	for dir in /bin /usr/bin /sbin /usr/sbin; do
+		ln -sf "$dir"/* "$T/bin/" 2>/dev/null || true
+	done
+	rm "$T/bin/$1"
+	boot PATH="$T/bin"
+}
+
+test_bad_input() {
+	guest <<<''
+	mkdir "$T/empty"
+	refuses 'CONFIG=other is no configuration' boot CONFIG=other
+	refuses 'CONFIG=common is no configuration' boot CONFIG=common
+	refuses 'SMP=0 is no number' boot SMP=0
+	refuses 'SMP=abc is no number' boot SMP=abc
+	refuses 'SMP=999: this kernel is built for [0-9]+ CPUs' boot SMP=999
+	refuses 'MEM=lots is no size' boot MEM=lots
+	refuses 'MEM=0G is no size' boot MEM=0G
+	refuses 'MEM=900000G: no room' boot MEM=900000G
+	refuses 'TIMEOUT=-1 is no number' boot TIMEOUT=-1
+	refuses 'NAME=../x is no name' boot NAME=../x
+	refuses 'GUEST= must name a folder' boot GUEST=
+	refuses 'GUEST=/no/where is no folder' boot GUEST=/no/where
+	refuses 'has no executable' boot GUEST="$T/empty"
+	refuses 'not built: make kernel CONFIG=uml' not_built
+	refuses 'missing: cpio .*make setup' without cpio
+}
+
+run_tests "$@"

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What `make kernel` and `make setup` say to bad input; on a copy of the project whose
+# tree is the real one.
+
+. "$(dirname "$0")/harness.sh"
+# shellcheck source=../common.sh
+. "$TESTS_TOP/lab/common.sh"
+
+make_copy() {
+	mkdir "$T/p"
+	cp -r "$TESTS_TOP"/{lab,patches,Makefile} "$T/p/"
+}
+
+# The real tree, and an object folder of this test's own
+kernel() {
+	env BUILD="$BUILD" SRC="$TREE" OUT="$T/out" "$@" "$T/p/lab/kernel.sh"
+}
+
+test_unknown_configuration() {
+	make_copy
+	refuses 'CONFIG=vax is no configuration; known: .*qemu.*uml' kernel CONFIG=vax
+	refuses 'CONFIG=uml-vax is no configuration' kernel CONFIG=uml-vax
+	refuses "SERIES=some: only 'none'" kernel CONFIG=uml SERIES=some
+}
+
+# An option that depends on what is off, and one that there is not; then it works
+test_option_that_does_not_stick_is_named() {
+	local option
+
+	make_copy
+	for option in CONFIG_NUMA CONFIG_PADTA; do
+		echo "$option=y" >"$T/p/lab/configs/uml-odd.config"
+		kernel CONFIG=uml-odd >"$T/said" 2>&1 && return 1
+		grep -q "warning: $option=y did not stick" "$T/said"
+		grep -q '^lab: error: .* did not stick' "$T/said"
+	done
+	echo '# nothing odd' >"$T/p/lab/configs/uml-odd.config"
+	kernel CONFIG=uml-odd TARGETS=prepare
+}
+
+# Without root and sudo it says what to do
+test_setup_without_root_says_what_to_run() {
+	make_copy
+	echo 'no-such-package-of-the-lab' >"$T/p/lab/packages"
+	mkdir "$T/bin"
+	printf '#!/bin/sh\necho 1000\n' >"$T/bin/id"
+	chmod +x "$T/bin/id"
+	ln -s /usr/bin/* "$T/bin/" 2>/dev/null || true
+	rm -f "$T/bin/sudo"
+	refuses 'not root, and no sudo: as root, run: .*apt-get.*' env PATH="$T/bin" "$T/p/lab/setup.sh"
+}
+
+run_tests "$@"

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What became of a guest, from what it left in a folder: console, output, result (what
+# init said: "started", "exit N") and errors (the emulator's own words, and timeout's).
+
+# The console without what stands before each message: its time, its caller, and now
+# and then the begin of a line that some program had not ended
+messages() { # CONSOLE
+	sed -E 's/\r$//; s/^.*\[ *[0-9]+\.[0-9]{6}\](\[ *[CT][0-9]+\])? //' "$1"
+}
+
+patterns() { sed -nE 's/^[^#].*/^(&)/p' "$LAB/guest/$1"; }
+
+# The first line that no clean console has
+splat() { # CONSOLE
+	messages "$1" | grep -aE -f <(patterns splats) |
+		grep -avE -f <(patterns splats-allowed) | sed -n 1p || true
+}
+
+# The first thing wrong in the KTAP documents
+ktap_problem() { # CONSOLE OUTPUT
+	awk -f "$LAB/guest/ktap.awk" <(messages "$1") "$2"
+}
+
+# "passed failed skipped"
+ktap_counts() { # CONSOLE OUTPUT
+	awk -v counts=1 -f "$LAB/guest/ktap.awk" <(messages "$1") "$2"
+}
+
+timed_out() { grep -q '^timeout: sending signal' "$1/errors"; }
+
+# How the machine ended, unless by /run returning 0
+ending() { # FOLDER STATUS SECONDS
+	local result panic
+
+	result=$(tail -n1 "$1/result")
+	panic=$(grep -aom1 'Kernel panic - not syncing.*' "$1/console" | tr -d '\r') || true
+	if [ -n "$panic" ]; then
+		echo "panicked: $panic"
+	elif timed_out "$1"; then
+		case $result in
+		exit*) echo "hung: /run ended, but the machine did not within $3 s" ;;
+		started) echo "hung: /run did not end within $3 s" ;;
+		*) echo "never came up within $3 s" ;;
+		esac
+	else
+		case $result in
+		'exit 0') [ "$2" = 0 ] || echo "broke after /run: status $2" ;;
+		exit*) echo "$result" ;;
+		started) echo "stopped before /run ended" ;;
+		*) [ ! -s "$1/console" ] || echo "stopped before it came up"
+			[ -s "$1/console" ] || echo "never started: $(tail -n1 "$1/errors")" ;;
+		esac
+	fi
+}
+
+# "pass", or "guest " and what is against it, the weightiest first
+verdict() { # FOLDER STATUS SECONDS
+	local reasons
+
+	reasons=$(
+		ending "$@"
+		splat "$1/console" | sed 's/^/console: /'
+		ktap_problem "$1/console" "$1/output" | sed 's/^/KTAP: /'
+	)
+	[ -n "$reasons" ] || { echo pass; return; }
+	echo "guest ${reasons//$'\n'/; }"
+}
