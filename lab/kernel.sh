@@ -21,7 +21,8 @@ SRC=${SRC:-}
 OUT=${OUT:-$ROOM/$CONFIG${SERIES:+-base}}
 image=bzImage
 [[ $CONFIG != uml* ]] || image=linux
-read -ra targets <<<"${FLAGS:-} ${TARGETS:-$image modules}"
+# shellcheck disable=SC2162 # a backslash keeps a blank
+read -a targets <<<"${FLAGS:-} ${TARGETS:-$image modules}"
 
 fragments() { # CONFIG
 	case $1 in *-*) fragments "${1%-*}" ;; *) echo "$LAB/configs/common.config" ;; esac

@@ -12,6 +12,8 @@ need git
 know_base
 [ -z "${ONTO:-}" ] || git -C "$ONTO" rev-parse -q --verify 'HEAD^{commit}' >/dev/null 2>&1 ||
 	die "ONTO=$ONTO is no git tree with a commit"
+[ -n "$(patch_subject "$TOP/patches/$BASE/cover-letter" 2>/dev/null)" ] ||
+	die "patches/$BASE/cover-letter is not there or has no Subject: line"
 KEEP=1 "$LAB/tree.sh"
 
 mails=$BUILD/mail

@@ -19,11 +19,15 @@ guest() {
 	chmod +x "$T/guest/run"
 }
 
-# boot [VARIABLE=value...]: prints what boot prints, which leaves nothing behind
+exec_boot() { # [VARIABLE=value...]
+	exec env GUEST="$T/guest" TMPDIR="$T/tmp" NAME=lab-test "$@" "$LAB/boot.sh" 2>&1
+}
+
+# boot [VARIABLE=value...]: boot the guest, which must leave nothing behind
 boot() {
 	local status=0
 
-	env GUEST="$T/guest" TMPDIR="$T/tmp" NAME=lab-test "$@" "$LAB/boot.sh" 2>&1 || status=$?
+	(exec_boot "$@") || status=$?
 	[ -z "$(ls "$T/tmp")" ] || { echo "left behind: $(ls "$T/tmp")"; return 1; }
 	return $status
 }
@@ -149,7 +153,12 @@ test_qemu_never_comes_up() {
 }
 
 test_qemu_pass() {
-	guest <<<'cat /text; [ "$(nproc)" = 2 ]; grep -q lab-test=here /proc/cmdline'
+	guest <<-'END'
+		set -e
+		cat /text
+		[ "$(nproc)" = 2 ]
+		grep -q lab-test=here /proc/cmdline
+	END
 	{ seq 2000; printf '%5000s\n' long; printf 'no newline'; } >"$T/guest/text"
 	boot CONFIG=qemu SMP=2 CMDLINE=lab-test=here
 	cmp "$T/guest/text" "$LOG/lab-test.output"
@@ -178,7 +187,9 @@ test_ktap_not_ok() {
 }
 
 test_ktap_on_the_console() {
-	guest <<<'for l in "KTAP version 1" 1..2 "ok 1 a"; do echo "$l" >/dev/kmsg; done'
+	guest <<-'END'
+		for line in "KTAP version 1" 1..2 "ok 1 a"; do echo "$line" >/dev/kmsg; done
+	END
 	fails 'KTAP: plan of 2 but 1 results'
 }
 
@@ -199,7 +210,7 @@ test_ktap_documents() {
 	ktap '' '0 0 0' <<<'no KTAP at all: ok 1'
 	ktap '' '2 0 2' <<-'END'
 		KTAP version 1
-		1..2
+		1..1
 		    KTAP version 1
 		    1..3
 		        KTAP version 1
@@ -283,27 +294,47 @@ test_splats() {
 	splat_is '' '[    0.200000] Debug: BUG: within a message'
 }
 
+# The same name, even
 test_two_at_once() {
-	guest <<<'for i in 1 2 3 4 5; do echo $ME; sleep 0.1; done; [ $ME = one ]'
-	boot CMDLINE=ME=two >"$T/two" 2>&1 &
-	boot CMDLINE=ME=one TMPDIR="$SCRATCH" >"$T/one"
-	! wait $!
+	guest <<-'END'
+		for i in 1 2 3 4 5; do echo $ME; sleep 0.1; done
+		[ $ME = one ]
+	END
+	mkdir "$T/other"
+	exec_boot CMDLINE=ME=two TMPDIR="$T/other" >"$T/two" &
+	boot CMDLINE=ME=one >"$T/one"
+	! wait $! || return 1
 	same 5 "$(grep -cx one "$T/one")"
 	same 5 "$(grep -cx two "$T/two")"
-	grep -qx 'guest exit 1' "$T/two"
+	same 'guest exit 1' "$(tail -n1 "$T/two")"
 }
 
-# however boot is stopped
-test_stopped_from_outside() {
-	local status=0
+# stop_is_clean CONFIG: boot that is told to stop ends its guest and leaves nothing
+stop_is_clean() {
+	local status=0 _
 
-	guest <<<'sleep 1000'
-	boot CONFIG="$1" >"$T/said" &
+	guest <<<'echo here; sleep 1000'
+	exec_boot CONFIG="$1" >"$T/said" &
+	for _ in {1..200}; do
+		sleep 0.1
+		! grep -qx here "$T/said" || break
+	done
+	kill $!
+	wait $! || status=$?
+	same 143 $status
+	same '' "$(ls "$T/tmp")"
+	# by a file, or the search would find itself
+	echo "$T/tmp/" >"$T/pattern"
+	same '' "$(grep -alF -f "$T/pattern" /proc/[0-9]*/cmdline 2>/dev/null)"
+	grep -qx here "$LOG/lab-test.output"
 }
+
+test_stopped_from_outside() { stop_is_clean uml; }
+test_qemu_stopped_from_outside() { stop_is_clean qemu; }
 
 not_built() { GUEST=$T/guest BUILD=$T/nowhere "$LAB/boot.sh"; }
 
-# with_out TOOL: boot where TOOL is not installed
+# without TOOL: boot where it is not installed
 without() {
 	local dir
 

@@ -64,26 +64,30 @@ about_our_lines() {
 			next
 		}
 		FNR == NR { next }
-		match($0, /^[^ :]+:[0-9]+:/) {
-			split($0, where, ":")
+		match($0, /[^ :]+\.[chS]:[0-9]+/) {
+			split(substr($0, RSTART, RLENGTH), where, ":")
 			sub("^(" tree "|\\.\\./linux)/", "", where[1])
 			if ((where[1], where[2]) in ours) print
 		}' <(in_tree diff -U0 --no-renames "$base" series) -
 }
 
-# Compile what the series touches with W=1 and sparse, in an object folder apart
+# Compile what the series touches with W=1 and sparse, in an object folder apart. The
+# kernel passes by a sparse that does not know __typeof_unqual__, as 0.6.4 does not.
 lint_objects() {
-	local objects
+	local objects sparse='sparse\ -D__typeof_unqual__=__typeof__'
 
 	mapfile -t objects < <(touched '*.c' | grep -v '^tools/' | sed 's/c$/o/')
 	(cd "$BUILD/$BASE/lint" && rm -f "${objects[@]}") 2>/dev/null || true
-	CONFIG=qemu OUT=$ROOM/lint SRC=$TREE FLAGS='W=1 C=1' TARGETS="${objects[*]}" \
+	CONFIG=qemu OUT=$ROOM/lint SRC=$TREE FLAGS="W=1 C=1 CHECK=$sparse" TARGETS="${objects[*]}" \
 		"$LAB/kernel.sh"
 }
 
 test_sparse_and_W1() {
 	lint_objects >"$T/out" 2>&1 || { cat "$T/out"; return 1; }
-	about_our_lines <"$LOG/build-lint.log" | tee "$T/ours"
+	grep -q '^  CHECK ' "$LOG/build-lint.log"	# or sparse never ran
+	# sparse 0.6.4 says that of every MODULE_LICENSE() in 7.3
+	about_our_lines <"$LOG/build-lint.log" |
+		sed '/error: bad constant expression/d' | tee "$T/ours"
 	[ ! -s "$T/ours" ]
 }
 
@@ -111,7 +115,7 @@ test_codespell() {
 
 test_shellcheck() {
 	cd "$TOP"
-	git ls-files '*.sh' .ci/run | xargs shellcheck -x
+	git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck -x
 }
 
 run_tests "$@"

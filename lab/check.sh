@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make check (check-fast, check-all): every test prints a line `ok ...` or `not ok ...`;
+# the last line counts them. Status 0 only if none failed.
+
+. "$(dirname "$0")/common.sh"
+
+need git qemu-system-x86_64 sparse codespell shellcheck
+mode=${1:-full}
+results=$LOG/check.results
+mkdir -p "$LOG"
+: >"$results"
+
+# The unabridged say of a test is in its own output; here only what is wrong
+run_part() { # LABEL COMMAND...
+	local label=$1 status=0 before
+	shift
+
+	before=$(wc -l <"$results")
+	say "check: $label"
+	"$@" 2>"$LOG/check-$label.log" | tee -a "$results" || status=$?
+	if [ $status != 0 ] && ! tail -n +$((before + 1)) "$results" | has '^not ok '; then
+		tail -n 5 "$LOG/check-$label.log" >&2
+		echo "not ok $label: status $status (build/log/check-$label.log)" | tee -a "$results"
+	elif [ "$(wc -l <"$results")" = "$before" ]; then
+		echo "not ok $label: no test ran" | tee -a "$results"
+	fi
+}
+
+count() { grep -cE "$1" "$results" || true; }
+
+part_kernel() { # CONFIG
+	say "check: building $1"
+	if CONFIG=$1 "$LAB/kernel.sh"; then
+		echo "ok build: $1"
+	else
+		echo "not ok build: $1"
+	fi | tee -a "$results"
+}
+
+"$LAB/tree.sh"
+start=$SECONDS
+part_kernel uml
+run_part static "$LAB/tests/static.sh"
+run_part uml "$LAB/tests/guests.sh" uml
+if [ "$mode" != fast ]; then
+	run_part lab-series "$LAB/tests/lab-series.sh"
+	run_part lab-kernel "$LAB/tests/lab-kernel.sh"
+	part_kernel qemu
+	run_part lab-boot "$LAB/tests/lab-boot.sh"
+	run_part qemu "$LAB/tests/guests.sh" qemu
+fi
+[ "$mode" != all ] || run_part bisect "$LAB/bisect.sh"
+
+failed=$(count '^not ok ')
+skipped=$(count '^ok .*# SKIP')
+passed=$(($(count '^ok ') - skipped))
+say "checked in $((SECONDS - start)) s"
+[ "$failed" = 0 ] || { echo; echo 'failed:'; grep '^not ok ' "$results"; }
+summary="$passed passed, $failed failed, $skipped skipped"
+[ "$mode" != all ] || "$LAB/record.sh" "$results" "$summary"
+echo "$summary"
+[ "$failed" = 0 ]

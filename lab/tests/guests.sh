@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# guests.sh uml|qemu: boot the patched kernel and let its KUnit suites and kselftests
+# run. Every test of theirs is a line here, and so is the verdict on each guest.
+
+. "$(dirname "$0")/../common.sh"
+# shellcheck source=../verdict.sh
+. "$LAB/verdict.sh"
+
+failed=0
+scratch=$(mktemp -d)
+on_exit "rm -rf '$scratch'"
+
+# A guest that only runs what the kernel runs by itself
+idle_guest() {
+	mkdir -p "$scratch/idle"
+	printf '#!/bin/sh\n' >"$scratch/idle/run"
+	chmod +x "$scratch/idle/run"
+	echo "$scratch/idle"
+}
+
+# A guest with the kselftests of ours, run as `make kselftest` would run them
+kselftest_guest() {
+	local guest=$scratch/kselftest
+
+	make -s -C "$TREE/tools/testing/selftests" O="$scratch/o" TARGETS=padata \
+		INSTALL_PATH="$guest/kselftest" install >"$LOG/kselftest-install.log" 2>&1 ||
+		die "cannot install the kselftests: $(tail -n1 "$LOG/kselftest-install.log")"
+	printf '#!/bin/sh\ncd /kselftest && exec ./run_kselftest.sh\n' >"$guest/run"
+	chmod +x "$guest/run"
+	echo "$guest"
+}
+
+# Boot once; the guest's verdict and each test in it are one line each
+boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
+	local verdict name=check-${1//[ =]/-}
+
+	NAME=$name GUEST=$2 CONFIG=$3 SMP=$4 CMDLINE=${5:-} \
+		"$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null || true
+	verdict=$(cat "$LOG/$name.verdict" 2>/dev/null || tail -n1 "$LOG/$name.boot")
+	if [ "$verdict" = pass ]; then
+		echo "ok $1: guest"
+	else
+		echo "not ok $1: $verdict (build/log/$name.log)"
+		failed=1
+	fi
+	[ ! -f "$LOG/$name.console" ] ||
+		ktap_leaves "$LOG/$name.console" "$LOG/$name.output" | sed "s/ok /&$1: /"
+}
+
+# The suite that must be among the results: an empty log would pass otherwise
+require() { # LABEL SUITE
+	local name=check-${1//[ =]/-}
+
+	ktap_leaves "$LOG/$name.console" "$LOG/$name.output" | has "^ok .*$2" ||
+		{ echo "not ok $1: nothing of $2 ran"; failed=1; }
+}
+
+uml() {
+	boot 'uml' "$(idle_guest)" uml 2
+	require 'uml' padata_mt
+}
+
+qemu() {
+	local guest setting
+
+	guest=$(kselftest_guest)
+	boot 'qemu' "$guest" qemu 4
+	require 'qemu' padata_mt
+	require 'qemu' deferred_init
+	for setting in 1 2 0 -3 abc; do
+		boot "qemu deferred_init_threads=$setting" "$guest" qemu 4 \
+			"kunit.enable=0 deferred_init_threads=$setting"
+		require "qemu deferred_init_threads=$setting" deferred_init
+	done
+}
+
+mkdir -p "$LOG"
+case $1 in
+uml) uml ;;
+qemu) qemu ;;
+esac
+exit $failed
