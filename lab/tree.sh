@@ -58,6 +58,8 @@ unpack() { # DEB DIR
 		tar -xOf - "./usr/src/$PACKAGE.tar.xz" |
 		tar -xJf - -C "$2" --strip-components=1 ||
 		die "could not unpack $(basename "$1") into $BUILD (disk full?)"
+	# for its own repository Debian ignores every file of the kernel's
+	sed -i -e '\,^/\*$,d' -e '\,^!/debian/$,d' "$2/.gitignore"
 }
 
 # The caller's own tree, as its files are now (ignored ones left out)
