@@ -6,7 +6,7 @@
 # MEM=4G size the machine, TIMEOUT=300 seconds bound it; CMDLINE= goes to the kernel
 # (where it knows no NAME=value of it, to the environment of /run), QEMU_ARGS= to QEMU.
 # NAME= names the logs: build/log/NAME.log is all, .console and .output are its halves,
-# .verdict is "pass" or the reason why not.
+# .verdict is "pass" or the reason why not, .times the console with the host's clock.
 #
 # The guest's system is busybox, in /bin, /sbin and /usr; nothing else is there.
 #
@@ -178,10 +178,23 @@ watch() {
 	local channel
 
 	for channel in console output; do
-		tail -n +1 -s 0.1 --pid="$guest" -f "$tmp/$channel" 2>/dev/null |
-			stdbuf -o0 tr -d '\r' | grep -a --line-buffered '' &
+		follow "$channel" | stdbuf -o0 tr -d '\r' | grep -a --line-buffered '' &
 	done
+	follow console | stamp >"$tmp/times" &
 	wait
+}
+
+follow() { # CHANNEL
+	tail -n +1 -s 0.1 --pid="$guest" -f "$tmp/$1" 2>/dev/null
+}
+
+# The guest's own clocks are young when it boots, and may lose ticks
+stamp() {
+	local line
+
+	while IFS= read -r line; do
+		echo "$EPOCHREALTIME $line"
+	done
 }
 
 # ALRM tells timeout that the time is over; bash would report what that kills
@@ -194,6 +207,7 @@ keep_logs() {
 	tr -d '\r' <"$tmp/console" >"$LOG/$NAME.console"
 	cp "$tmp/output" "$LOG/$NAME.output"
 	cp "$tmp/log" "$LOG/$NAME.log"
+	tr -d '\r' <"$tmp/times" >"$LOG/$NAME.times"
 	[ ! -e "$tmp/verdict" ] || cp "$tmp/verdict" "$LOG/$NAME.verdict"
 }
 
@@ -202,7 +216,7 @@ run() {
 
 	mkdir -p "$LOG"
 	rm -f "$LOG/$NAME.verdict"
-	touch "$tmp"/{console,output,result,errors,log}
+	touch "$tmp"/{console,output,result,errors,log,times}
 	on_exit keep_logs
 	guest=
 	on_exit 'stop 2>/dev/null'

@@ -121,7 +121,8 @@ objects_to_build() {
 build() {
 	local total
 
-	kmake -s prepare >>"$log" 2>&1 || build_failed
+	# what make would build can only be counted once headers are there
+	[ -e "$OUT/vmlinux" ] || kmake -s prepare >>"$log" 2>&1 || build_failed
 	total=$(objects_to_build)
 	say "building $name: $total objects"
 	kmake "${targets[@]}" 2>&1 | tee -a "$log" | show_progress "$total" || build_failed

@@ -17,35 +17,39 @@ export CONFIG=qemu
 mkdir -p "$LOG"
 results=$LOG/run.results
 : >"$results"
+say "one boot that does not count: the host finds memory for the guest"
+measure_boot run-first "$CPUS" >/dev/null
 for round in $(seq "$ROUNDS"); do
 	for case in one all; do
 		limit=
 		[ "$case" = all ] || limit=deferred_init_threads=1
-		got=$(measure_boot "run-$case" "$CPUS" "$limit")
-		say "boot $round of $ROUNDS, $case: ${got#* } ms by ${got% *} thread(s)"
-		echo "$case $got" >>"$results"
+		read -r threads ms _ < <(measure_boot "run-$case" "$CPUS" "$limit")
+		say "boot $round of $ROUNDS, $case: $ms ms by $threads thread(s)"
+		echo "$case $threads $ms" >>"$results"
 	done
 done
 
-row() { # CASE SETTING
-	local threads median low high
+times() { awk -v c="$1" '$1 == c { print $3 }' "$results"; }
+threads() { awk -v c="$1" '$1 == c { print $2 }' "$results" | sort -un | paste -sd/ -; }
 
-	threads=$(awk -v c="$1" '$1 == c { print $2 }' "$results" | sort -un | paste -sd/ -)
-	read -r median low high < <(awk -v c="$1" '$1 == c { print $3 }' "$results" | spread)
-	printf '| %-24s | %7s | %6s ms | %4s to %4s ms |' "$2" "$threads" "$median" "$low" "$high"
-	[ -n "${first:-}" ] || first=$median
-	awk -v a="$first" -v b="$median" 'BEGIN { printf " %4.2fx |\n", a / b }'
+row() { # CASE SETTING
+	local median low high
+
+	read -r median low high < <(times "$1" | spread)
+	printf '| %-23s | %7s | %9s | %-15s | %4.2fx |\n' "$2" "$(threads "$1")" \
+		"$median ms" "$low to $high ms" "$(bc -l <<<"$first / $median")"
 }
 
+first=$(times one | spread | cut -d' ' -f1)
 cat <<END
 
 Deferred struct page init, 64 GiB guest with $CPUS CPUs, $ROUNDS boots per row in turn
 $(machine)
 
-| boot parameter           | threads | median    | from to          | ratio |
-|--------------------------|---------|-----------|------------------|-------|
-$(row one deferred_init_threads=1
-	first=$(awk '$1 == "one" { print $3 }' "$results" | spread | cut -d' ' -f1) row all '(none)')
+| boot parameter          | threads |    median | spread          | ratio |
+|-------------------------|---------|-----------|-----------------|-------|
+$(row one deferred_init_threads=1)
+$(row all '(none)')
 
 Times are emulated and the host's own first touch of the guest's memory is in them:
 the ratio, not the milliseconds, is the result.

@@ -23,9 +23,9 @@ ktap_problem() { # CONSOLE OUTPUT
 	awk -f "$LAB/guest/ktap.awk" <(messages "$1") "$2"
 }
 
-# "passed failed skipped"
-ktap_counts() { # CONSOLE OUTPUT
-	awk -v counts=1 -f "$LAB/guest/ktap.awk" <(messages "$1") "$2"
+# Every test in them, one a line: "ok suite.test" or "not ok suite.test"
+ktap_leaves() { # CONSOLE OUTPUT
+	awk -v leaves=1 -f "$LAB/guest/ktap.awk" <(messages "$1") "$2"
 }
 
 timed_out() { grep -q '^timeout: sending signal' "$1/errors"; }

@@ -4,7 +4,7 @@
 # must have a plan, as many results as planned, numbered in order, and no `not ok`.
 #
 #	awk -f ktap.awk FILE...			the first problem, if there is one
-#	awk -v counts=1 -f ktap.awk FILE...	"passed failed skipped" of all leaves
+#	awk -v leaves=1 -f ktap.awk FILE...	all leaves: "ok suite.test", "not ok ..."
 #
 # The kernel's own parser (kunit.py parse) stops after the first document of a log
 # and does not see what kselftest's runner nests behind "# ". A document is known by
@@ -51,7 +51,7 @@ function planned(text) {
 		return
 	plan[top] = substr(text, 4) + 0
 	if (toupper(text) ~ /# *SKIP/)
-		skipped++
+		leaf(0, "all " substr(text, index(text, "#")))
 }
 
 function result(text,  number, bad, skip, parent) {
@@ -68,12 +68,19 @@ function result(text,  number, bad, skip, parent) {
 	} else if (!bad) {
 		return		# outside any document: not KTAP
 	}
+	if (!parent)
+		leaf(bad, text)
 	if (bad && !(parent && parent_repeats))
 		problem(text)
-	else if (!parent && skip)
-		skipped++
-	else if (!parent)
-		passed++
+}
+
+function leaf(bad, text,  i, path) {
+	for (i = 1; i <= top; i++)
+		if (name[i] != "")
+			path = path name[i] "."
+	sub(/^(not )?ok [0-9]+ (- )?/, "", text)
+	if (leaves)
+		print (bad ? "not ok " : "ok ") path text
 }
 
 FNR == 1 { close_deeper(-1) }
@@ -93,8 +100,6 @@ text ~ /^Subtest: / && top		{ name[top] = substr(text, 10) }
 
 END {
 	close_deeper(-1)
-	if (counts)
-		print passed + 0, failed + 0, skipped + 0
-	else if (first != "")
+	if (!leaves && first != "")
 		print first
 }
