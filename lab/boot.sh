@@ -138,11 +138,12 @@ command_uml() {
 		"${parameters[@]}" LAB_OUTPUT=ttyS0 LAB_RESULT=ttyS1)
 }
 
-# lpj= and no_timer_check: where the emulated CPUs share few real ones, calibrating a
-# delay loop takes minutes, and checking the timer can panic. irq=7: by default the
-# third line shares the interrupt of the first, which the kernel refuses.
+# Where many emulated CPUs share few real ones, calibrating a delay loop takes minutes
+# (lpj=), checking the timer can panic, and comparing the CPUs' clocks, which are one,
+# takes a third of a boot (tsc=). irq=7: by default the third line shares the interrupt
+# of the first, which the kernel refuses.
 command_qemu() {
-	parameters+=(console=ttyS0 lpj=5000000 no_timer_check
+	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
 	command=(qemu-system-x86_64 -accel 'tcg,thread=multi' -cpu max -smp "$SMP"
 		-machine 'pc,memory-backend=m' -m "$MEM"

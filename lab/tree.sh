@@ -62,14 +62,20 @@ unpack() { # DEB DIR
 	sed -i -e '\,^/\*$,d' -e '\,^!/debian/$,d' "$2/.gitignore"
 }
 
-# The caller's own tree, as its files are now (ignored ones left out)
+# The caller's own tree, as its files are now. What git ignores is left out, but where
+# git is not used the rules may ignore everything, as they do in Debian's package.
 import_linux() {
+	local force=-f
+
 	is_kernel "$LINUX" || die "LINUX=$LINUX is no kernel source tree"
+	[ ! -e "$LINUX/.git" ] || force=
+	[ -z "$force" ] || [ ! -e "$LINUX/.config" ] ||
+		die "LINUX=$LINUX has been built in place: make mrproper there, or give another"
 	case $(kernel_release "$LINUX") in
 	"$BASE".*) ;;
 	*) warn "LINUX=$LINUX is Linux $(kernel_release "$LINUX"), the series is for $BASE" ;;
 	esac
-	import "$LINUX" refs/lab/bases/local "Linux $(kernel_release "$LINUX") (LINUX=)"
+	import "$LINUX" refs/lab/bases/local "Linux $(kernel_release "$LINUX") (LINUX=)" $force
 	echo refs/lab/bases/local
 }
 

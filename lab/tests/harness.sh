@@ -9,6 +9,7 @@ shopt -s inherit_errexit
 export LC_ALL=C
 
 TESTS_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+TESTS_NAME=$(basename "$0" .sh)
 SCRATCH=$(mktemp -d)
 trap 'rm -rf "$SCRATCH"' EXIT
 
@@ -44,10 +45,10 @@ run_tests() {
 		("$test") >"$T.said" 2>&1 &
 		wait $! || status=$?
 		if [ $status = 0 ]; then
-			echo "ok ${test#test_}"
+			echo "ok $TESTS_NAME: ${test#test_}"
 		else
 			failed=1
-			echo "not ok ${test#test_}"
+			echo "not ok $TESTS_NAME: ${test#test_}"
 			sed 's/^/# /' "$T.said"
 		fi
 	done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What `make kernel` and `make setup` say to bad input; on a copy of the project whose
+# What `make kernel`, `make setup` and fetching say to bad input; on a copy of the project whose
 # tree is the real one.
 
 . "$(dirname "$0")/harness.sh"
@@ -50,6 +50,15 @@ test_setup_without_root_says_what_to_run() {
 	ln -s /usr/bin/* "$T/bin/" 2>/dev/null || true
 	rm -f "$T/bin/sudo"
 	refuses 'not root, and no sudo: as root, run: .*apt-get.*' env PATH="$T/bin" "$T/p/lab/setup.sh"
+}
+
+# A proxy that is not there stands for a network that is not
+test_no_network() {
+	make_copy
+	refuses 'no linux-source-.* to be had \(apt says: .*; use LINUX=path' \
+		env BUILD="$T/build" http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
+		"$T/p/lab/tree.sh"
+	same '' "$(find "$T/build" -name '*.deb' -o -path '*/linux/*')"
 }
 
 run_tests "$@"
