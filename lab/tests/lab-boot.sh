@@ -190,6 +190,28 @@ test_qemu_pass() {
 	cmp "$T/guest/text" "$LOG/lab-test.output"
 }
 
+# A module built against the kernel the way anybody would
+test_qemu_module_of_an_outsider() {
+	mkdir "$T/module"
+	echo 'obj-m := hello.o' >"$T/module/Makefile"
+	cat >"$T/module/hello.c" <<-'END'
+		#include <linux/module.h>
+
+		static int __init hello_init(void)
+		{
+			pr_info("hello from a module\n");
+			return 0;
+		}
+		module_init(hello_init);
+		MODULE_DESCRIPTION("hello");
+		MODULE_LICENSE("GPL");
+	END
+	make -s -C "$TREE" O="$ROOM/qemu" CC='ccache gcc' M="$T/module"
+	guest <<<'insmod /hello.ko && dmesg | grep "hello from a module"'
+	cp "$T/module/hello.ko" "$T/guest/"
+	boot CONFIG=qemu
+}
+
 # guest_says DOCUMENT...: a guest that prints these lines and returns 0
 guest_says() {
 	guest <<<'cat /said'
