@@ -12,7 +12,7 @@ know_base
 KEEP=1 "$LAB/tree.sh"
 base=$(in_tree rev-parse refs/lab/base)
 source=$ROOM/bisect/linux
-[ -e "$source/.git" ] || in_tree worktree add -q --force --detach "$source" "$base"
+checkout_apart "$source" "$base"
 guest=$(mktemp -d)
 on_exit "rm -rf '$guest'"
 printf '#!/bin/sh\n' >"$guest/run"
@@ -20,14 +20,14 @@ chmod +x "$guest/run"
 
 # Objects that the series has touched so far
 objects_of() { # COMMIT
-	in_tree diff --name-only --no-renames "$base" "$1" -- "*.c" | grep -v '^tools/' | sed 's/c$/o/' |
-		paste -sd' ' -
+	in_tree diff --name-only --no-renames --diff-filter=d "$base" "$1" -- '*.c' |
+		sed -n '\,^tools/,!s/c$/o/p' | paste -sd' ' -
 }
 
 try() { # COMMIT
 	local objects
 
-	git -C "$source" checkout -q -f --detach "$1"
+	checkout_apart "$source" "$1"
 	CONFIG=uml SRC=$source OUT=$ROOM/bisect/uml "$LAB/kernel.sh"
 	NAME=bisect CONFIG=uml OUT=$ROOM/bisect/uml SMP=2 MEM=512M CMDLINE='' TIMEOUT=300 \
 		GUEST=$guest "$LAB/boot.sh" >"$LOG/bisect.boot" 2>&1 ||
@@ -41,7 +41,11 @@ failed=0
 while read -r commit; do
 	subject=$(in_tree log -1 --format=%s "$commit")
 	say "bisect: $subject"
-	if (try "$commit"); then
+	status=0
+	# in the background: a subshell whose status is tested loses set -e
+	(try "$commit") &
+	wait $! || status=$?
+	if [ $status = 0 ]; then
 		echo "ok bisect: $subject"
 	else
 		echo "not ok bisect: $subject"

@@ -123,6 +123,7 @@ find_memory() {
 	[[ $MEM = *M ]] || mib=$((mib * 1024))
 	for folder in /dev/shm "${TMPDIR:-/tmp}"; do
 		[ -w "$folder" ] || continue
+		case $(findmnt -no OPTIONS -T "$folder") in *noexec*) continue ;; esac
 		[ $(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1024)) -lt "$mib" ] ||
 			{ export TMPDIR=$folder; return; }
 		tried+=("$folder")

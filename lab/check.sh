@@ -10,6 +10,9 @@ need git qemu-system-x86_64 sparse codespell shellcheck
 mode=${1:-full}
 results=$LOG/check.results
 mkdir -p "$LOG"
+git -C "$TOP" rev-parse -q --verify HEAD >/dev/null || die "make check needs a git clone of the project"
+exec 8>"$LOG/.check.lock"
+flock -n 8 || die "another make check is at work in $BUILD"
 : >"$results"
 
 # The unabridged say of a test is in its own output; here only what is wrong
@@ -19,10 +22,10 @@ run_part() { # LABEL COMMAND...
 
 	before=$(wc -l <"$results")
 	say "check: $label"
-	"$@" 2>"$LOG/check-$label.log" | tee -a "$results" || status=$?
+	"$@" 2>"$LOG/check-$label.log" 8>&- | tee -a "$results" || status=$?
 	if [ $status != 0 ] && ! tail -n +$((before + 1)) "$results" | has '^not ok '; then
 		tail -n 5 "$LOG/check-$label.log" >&2
-		echo "not ok $label: status $status (build/log/check-$label.log)" | tee -a "$results"
+		echo "not ok $label: status $status ($LOG/check-$label.log)" | tee -a "$results"
 	elif [ "$(wc -l <"$results")" = "$before" ]; then
 		echo "not ok $label: no test ran" | tee -a "$results"
 	fi
@@ -32,7 +35,7 @@ count() { grep -cE "$1" "$results" || true; }
 
 part_kernel() { # CONFIG
 	say "check: building $1"
-	if CONFIG=$1 "$LAB/kernel.sh"; then
+	if CONFIG=$1 "$LAB/kernel.sh" 8>&-; then
 		echo "ok build: $1"
 	else
 		echo "not ok build: $1"
@@ -59,6 +62,6 @@ passed=$(($(count '^ok ') - skipped))
 say "checked in $((SECONDS - start)) s"
 [ "$failed" = 0 ] || { echo; echo 'failed:'; grep '^not ok ' "$results"; }
 summary="$passed passed, $failed failed, $skipped skipped"
-[ "$mode" != all ] || "$LAB/record.sh" "$results" "$summary"
+[ "$mode" != all ] || "$LAB/record.sh" "$results" "$summary" || failed=1
 echo "$summary"
 [ "$failed" = 0 ]

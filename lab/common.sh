@@ -8,6 +8,10 @@
 set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C
+# what the caller was doing (a make with variables, a git hook) is not our business
+unset CDPATH MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+# shellcheck disable=SC2046 # a list
+! command -v git >/dev/null || unset $(git rev-parse --local-env-vars)
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 LAB=$TOP/lab
@@ -16,6 +20,7 @@ BUILD=$(realpath -m "${BUILD:-$TOP/build}")
 ROOM=$BUILD/$BASE		# everything built from this base
 TREE=$ROOM/linux		# its source, a git repository of its own
 LOG=$BUILD/log
+LAB_ROOM=${LAB_ROOM:-6000}	# MiB that a kernel tree and its objects take
 
 say() { printf '%s\n' "lab: $*" >&2; }
 warn() { printf '%s\n' "lab: warning: $*" >&2; }
@@ -58,3 +63,8 @@ need_room() {
 	[ "$free" -ge "$1" ] ||
 		die "$3 needs $1 MiB in $2, which has $free MiB: free some, or set BUILD= to another folder"
 }
+
+case $BUILD in
+*[[:space:]:\'\"]*)
+	die "a kernel cannot be built in '$BUILD', whose name has a blank, quote or colon: set BUILD=" ;;
+esac

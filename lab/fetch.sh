@@ -36,7 +36,7 @@ set_up_apt() {
 
 	[ -f "$keyring" ] || keyring=
 	read -r uri release < <(mirror) ||
-		die "apt has no Debian mirror configured on this machine; use LINUX=path"
+		die "apt knows no Debian mirror (run apt-get update, or look at its sources); else use LINUX=path"
 	mkdir -p "$APT"/{state/lists/partial,cache/archives/partial} "$DL"
 	for suite in "$release" "$release-backports" $SUITES; do
 		echo "deb ${keyring:+[signed-by=$keyring]} $uri $suite main"
@@ -92,7 +92,9 @@ fetch() {
 	# a suite that the mirror lacks is no error as long as another has it
 	apt_private update >"$APT/update.log" 2>&1 || true
 	version=$(choose_version)
-	[ -f "$DL/$PACKAGE-$version.deb" ] || download "$version"
+	if [ "$version" = "$VERSION" ] || [ ! -f "$DL/$PACKAGE-$version.deb" ]; then
+		download "$version"
+	fi
 	echo "$DL/$PACKAGE-$version.deb $version"
 }
 

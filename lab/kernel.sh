@@ -49,8 +49,7 @@ find_source() {
 	[ -n "${SERIES:-}" ] || return 0
 	base=$(in_tree rev-parse refs/lab/base)
 	SRC=$ROOM/base/linux
-	[ -e "$SRC/.git" ] || in_tree worktree add -q --force --detach "$SRC" "$base"
-	git -C "$SRC" checkout -q -f --detach "$base"
+	checkout_apart "$SRC" "$base"
 	mkdir -p "$ROOM/base/$CONFIG"
 	ln -sfn "base/$CONFIG" "$OUT"
 	OUT=$ROOM/base/$CONFIG
@@ -98,7 +97,7 @@ configure() {
 }
 
 build_failed() {
-	grep -E -m8 '(error|undefined reference|Error [0-9]|No space left|No rule)' "$log" >&2 ||
+	grep -E -m8 '(error:|\*\*\*|undefined reference|No space left|No rule)' "$log" >&2 ||
 		tail -n 8 "$log" >&2
 	die "building $name failed; the whole log is $log"
 }

@@ -14,7 +14,7 @@ know_base
 	die "ONTO=$ONTO is no git tree with a commit"
 [ -n "$(patch_subject "$TOP/patches/$BASE/cover-letter" 2>/dev/null)" ] ||
 	die "patches/$BASE/cover-letter is not there or has no Subject: line"
-KEEP=1 "$LAB/tree.sh"
+"$LAB/tree.sh"
 
 mails=$BUILD/mail
 work=$(mktemp -d "$ROOM/mail.XXXXXX")
@@ -24,8 +24,10 @@ on_exit "rm -rf '$work'"
 fill_cover() { # MAIL
 	local letter=$SERIES_TOP/patches/$BASE/cover-letter
 
-	awk -v subject="$(patch_subject "$letter")" -v letter="$letter" '
-		/^Subject:/ { sub(/\*\*\* SUBJECT HERE \*\*\*/, subject) }
+	SUBJECT=$(patch_subject "$letter") awk -v letter="$letter" '
+		at = index($0, "*** SUBJECT HERE ***") {
+			$0 = substr($0, 1, at - 1) ENVIRON["SUBJECT"]
+		}
 		/^\*\*\* BLURB HERE \*\*\*$/ {
 			while ((getline line < letter) > 0) {
 				if (body) print line
@@ -42,7 +44,7 @@ write_mails() { # GIT-DIR BASE HEAD [option...]
 	shift 3
 
 	mkdir "$work/mail"
-	git --git-dir="$git_dir" -c core.quotePath=false -c format.signature='' \
+	plain_git --git-dir="$git_dir" -c format.signature='' \
 		format-patch -q -o "$work/mail" --cover-letter --no-renames \
 		${SIGNOFF:+--signoff} "$@" "$range"
 	fill_cover "$work"/mail/0000-cover-letter.patch
@@ -53,18 +55,20 @@ apply_mails() { # CLONE MAIL...
 	local clone=$1 at
 	shift
 
-	git -C "$clone" sparse-checkout set --no-cone --stdin < <(
+	plain_git -C "$clone" sparse-checkout set --no-cone --stdin < <(
 		sed -n 's,^diff --git a/\(.*\) b/.*,/\1,p' "$@" | sort -u)
-	git -C "$clone" checkout -q --detach
-	git -C "$clone" -c core.autocrlf=false -c commit.gpgSign=false am -q "$@" \
+	plain_git -C "$clone" checkout -q --detach
+	plain_git -C "$clone" am -q "$@" \
 		>"$work/am.log" 2>&1 && return
-	at=$(git -C "$clone" am --show-current-patch=raw 2>/dev/null |
+	at=$(plain_git -C "$clone" am --show-current-patch=raw 2>/dev/null |
 		sed -n '/^Subject: /{s///p;q}') || true
 	die "\"$at\" does not apply: $(grep -m1 '^error: ' "$work/am.log" || tail -n1 "$work/am.log")"
 }
 
+messages() { plain_git -C "$1" log --format=%B "$base..$2"; } # GIT-TREE HEAD
+
 clone_of() { # GIT-TREE COMMIT
-	git clone -q --shared --no-checkout "$1" "$work/clone"
+	plain_git clone -q --shared --no-checkout "$1" "$work/clone"
 	git -C "$work/clone" update-ref --no-deref HEAD "$2"
 	git -C "$work/clone" config user.name "$GIT_AUTHOR_NAME"
 	git -C "$work/clone" config user.email "$GIT_AUTHOR_EMAIL"
@@ -88,6 +92,8 @@ else
 	apply_mails "$work/clone" "${patches[@]}"
 	[ "$(git -C "$work/clone" rev-parse 'HEAD^{tree}')" = "$(in_tree rev-parse "$head^{tree}")" ] ||
 		die "the mails do not give the series' tree back"
+	[ -n "${SIGNOFF:-}" ] || [ "$(messages "$work/clone" HEAD)" = "$(messages "$TREE" "$head")" ] ||
+		die "git am would change a message of the series"
 fi
 rm -rf "$mails"
 mv "$work/mail" "$mails"

@@ -11,6 +11,7 @@
 ROUNDS=${ROUNDS:-5}
 CPUS=${SMP:-$(nproc)}
 [ "$CPUS" -gt 1 ] || CPUS=2
+[ "$CPUS" -le 64 ] || CPUS=64 # as the configuration has it
 export CONFIG=qemu
 
 "$LAB/kernel.sh"

@@ -14,17 +14,21 @@ SERIES_TOP=${SERIES_TOP:-$TOP}	# where patches/ and our whole files are read fro
 identity() {
 	local name email
 
-	name=$(git -C "$TOP" config user.name || echo lab)
-	email=$(git -C "$TOP" config user.email || echo lab@localhost)
+	name=$(git -C "$TOP" config user.name || true)
+	email=$(git -C "$TOP" config user.email || true)
+	name=${name:-lab} email=${email:-lab@localhost}
 	export GIT_AUTHOR_NAME=$name GIT_COMMITTER_NAME=$name
 	export GIT_AUTHOR_EMAIL=$email GIT_COMMITTER_EMAIL=$email
 }
 
-# in_tree COMMAND...: git in the kernel tree, whatever the caller's settings
-in_tree() {
-	git -C "$TREE" -c core.autocrlf=false -c core.quotePath=false \
-		-c commit.gpgSign=false -c gc.auto=0 -c advice.detachedHead=false "$@"
+# plain_git COMMAND...: git whatever the caller's settings
+plain_git() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -c core.quotePath=false \
+		-c gc.auto=0 -c advice.detachedHead=false -c safe.directory='*' "$@"
 }
+
+# in_tree COMMAND...: git in the kernel tree
+in_tree() { plain_git -C "$TREE" "$@"; }
 
 know_base() {
 	local known
@@ -40,7 +44,7 @@ know_base() {
 
 # The series' patches, in order, as paths below patches/BASE
 series_entries() {
-	sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$SERIES_TOP/patches/$BASE/series"
+	awk '{ sub(/#.*/, ""); sub(/[ \t\r]+$/, "") } NF' "$SERIES_TOP/patches/$BASE/series"
 }
 
 patch_path() { echo "$SERIES_TOP/patches/$BASE/$1"; }
@@ -117,5 +121,13 @@ build_series() { # COMMIT [DATE]
 	echo "$head"
 }
 
-# Files that the series brings whole, with the commit range they come in
+# A second checkout of the tree's repository, which may be left of another time
+checkout_apart() { # FOLDER COMMIT
+	in_tree worktree prune
+	plain_git -C "$1" rev-parse -q --verify HEAD >/dev/null 2>&1 ||
+		{ rm -rf "$1"; in_tree worktree add -q --force --detach "$1" "$2"; }
+	plain_git -C "$1" checkout -q -f --detach "$2"
+}
+
+# Files that are new between two commits
 whole_files_of() { in_tree diff --name-only --no-renames --diff-filter=A "$1" "$2"; }

@@ -11,7 +11,6 @@ missing() {
 	local package
 
 	while read -r package; do
-		# some are provided by another package under a new name
 		dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null |
 			has 'ok installed' || echo "$package"
 	done < <(listed)
@@ -23,12 +22,11 @@ as_root() {
 	elif command -v sudo >/dev/null; then
 		sudo "$@"
 	else
-		die "not root, and no sudo: as root, run: $*"
+		die "not root, and no sudo: as root, run: apt-get install ${packages[*]}"
 	fi
 }
 
 install_packages() {
-	export DEBIAN_FRONTEND=noninteractive
 	as_root apt-get -q update ||
 		warn "apt-get update failed; going on with the lists there are"
 	as_root env DEBIAN_FRONTEND=noninteractive \

@@ -21,6 +21,25 @@ base=$(in_tree rev-parse refs/lab/base)
 stage=$(mktemp -d "$ROOM/sync.XXXXXX")
 on_exit "rm -rf '$stage'"
 
+# The tree must be the series, with work on top, and the series what it was made from
+check_tree() {
+	local stored
+
+	[ "$(in_tree symbolic-ref -q HEAD)" = refs/heads/series ] ||
+		die "$TREE is not on its branch 'series' (a rebase or bisect going on?): finish that first"
+	in_tree merge-base --is-ancestor "$base" HEAD ||
+		die "branch 'series' in $TREE does not stand on refs/lab/base"
+	stored=$(build_series "$base")
+	if [ "$(story "$stored")" != "$(story refs/lab/head)" ] &&
+		! in_tree merge-base --is-ancestor "$stored" HEAD; then
+		in_tree update-ref refs/lab/stored "$stored"
+		die "patches/ or our files have changed since $TREE was made from them; commit there, then: git -C $TREE rebase --onto refs/lab/stored refs/lab/head series"
+	fi
+}
+
+# Trees and messages: what two series have to have in common to be the same
+story() { in_tree log --format='%T %B' "$base..$1"; }
+
 # with_index COMMAND...: git on an index of our own
 with_index() { GIT_INDEX_FILE=$stage/index in_tree "$@"; }
 
@@ -70,14 +89,15 @@ fold() { # TIP
 	on_exit "in_tree worktree remove --force '$apart' 2>/dev/null"
 	in_tree worktree add -q --no-checkout --detach "$apart" "$1"
 	{
-		git -C "$apart" sparse-checkout set --no-cone --stdin
-		git -C "$apart" checkout -q "$1"
-		GIT_SEQUENCE_EDITOR=: GIT_EDITOR=: git -C "$apart" \
-			-c advice.detachedHead=false -c commit.gpgSign=false \
+		plain_git -C "$apart" sparse-checkout set --no-cone --stdin
+		plain_git -C "$apart" checkout -q "$1"
+		# a message may have lines that begin with #
+		GIT_SEQUENCE_EDITOR=: GIT_EDITOR="sed -i '/^\x01/d'" plain_git -C "$apart" \
+			-c core.commentChar=$'\x01' -c commit.cleanup=whitespace \
 			rebase -q -i --autosquash --keep-empty "$base"
 	} < <(in_tree diff --name-only --no-renames "$base" "$1" | sed 's,^,/,') >&2 ||
 		die "a fixup does not fold into its target: rebase by hand in $TREE, then sync again"
-	git -C "$apart" rev-parse HEAD
+	plain_git -C "$apart" rev-parse HEAD
 }
 
 check_folded() { # TIP FOLDED
@@ -110,8 +130,8 @@ check_messages() { # HEAD
 	twice=$(in_tree log --format=%s "$base..$1" | sort | uniq -d | sed -n 1p)
 	[ -z "$twice" ] || die "two commits are called \"$twice\""
 	while read -r commit; do
-		! in_tree log -1 --format=%B "$commit" | has '^(---|diff --git .*)$' ||
-			die "the message of \"$(in_tree log -1 --format=%s "$commit")\" has a line that mail takes for the patch (--- or diff --git)"
+		! in_tree log -1 --format=%B "$commit" | has '^(---$|diff -|Index: |From:? )' ||
+			die "the message of \"$(in_tree log -1 --format=%s "$commit")\" has a line that mail takes for its own (---, diff -, Index: or From)"
 		! in_tree log -1 --format=%b "$commit" | has '^Signed-off-by:' ||
 			die "\"$(in_tree log -1 --format=%s "$commit")\" is signed off: whoever mails the series adds that ('make mail SIGNOFF=1')"
 	done < <(in_tree rev-list "$base..$1")
@@ -192,6 +212,8 @@ stage_commit() { # COMMIT
 		fi
 	done < <(same_subject "$subject")
 	name=${name:-$(in_tree log -1 --format=%f "$1" | cut -c1-60).patch}
+	[ ! -e "$stage/top/patches/$BASE/$name" ] ||
+		die "two patches would be called $name: change a subject"
 	write_patch "$1" >"$stage/top/patches/$BASE/$name"
 	echo "$name"
 }
@@ -231,8 +253,10 @@ install_file() { # FROM TO
 		return
 	fi
 	mkdir -p "$(dirname "$2")"
-	rm -f "$2"
-	cp -p "$1" "$2"
+	if ! cp -p "$1" "$2.lab-new" || ! mv "$2.lab-new" "$2"; then
+		rm -f "$2.lab-new"
+		die "cannot write $2 (disk full?)"
+	fi
 	say "wrote ${2#"$TOP/"}"
 }
 
@@ -244,16 +268,18 @@ stored_whole_files() {
 }
 
 install_stage() {
-	local file before
+	local file before listed
 
 	before=$(stored_whole_files)
+	listed=$(series_entries)
 	(cd "$stage/top" && find . -type f -printf '%P\n') | sort | while read -r file; do
 		install_file "$stage/top/$file" "$TOP/$file"
 	done
-	for file in "$TOP/patches/$BASE"/*.patch; do
-		[ -e "$stage/top/patches/$BASE/${file##*/}" ] || [ ! -e "$file" ] ||
-			{ rm "$file"; say "removed ${file#"$TOP/"}"; }
-	done
+	while read -r file; do
+		case $file in '' | */*) continue ;; esac # another base's
+		[ -e "$stage/top/patches/$BASE/$file" ] || [ ! -e "$TOP/patches/$BASE/$file" ] ||
+			{ rm "$TOP/patches/$BASE/$file"; say "removed patches/$BASE/$file"; }
+	done <<<"$listed"
 	[ "$OWNS_WHOLE_FILES" = yes ] || return 0
 	while read -r file; do
 		[ -z "$file" ] || [ -e "$stage/top/$file" ] || [ ! -e "$TOP/$file" ] ||
@@ -261,6 +287,7 @@ install_stage() {
 	done <<<"$before"
 }
 
+check_tree
 dirty=$(dirty_files)
 tip=$(commit_dirty "$dirty")
 head=$(fold "$tip")

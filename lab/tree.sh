@@ -14,6 +14,7 @@
 
 need git tar xz dpkg-deb flock
 know_base
+identity
 
 is_kernel() { # DIR
 	[ -f "$1/Makefile" ] && [ -f "$1/Kbuild" ] && [ -d "$1/kernel" ] && [ -d "$1/mm" ] &&
@@ -33,8 +34,14 @@ import() { # DIR REF MESSAGE [add options]
 	say "reading the source into git (a whole kernel: about a minute)"
 	rm -f "$index.lock"
 	GIT_DIR=$TREE_GIT GIT_WORK_TREE=$dir GIT_INDEX_FILE=$index \
-		git -c core.autocrlf=false add -A "$@" -- . ||
+		plain_git add -A "$@" -- :/ ||
 		die "could not read $dir into git (disk full?)"
+	# files that are kept though a rule ignores them
+	if [ -e "$dir/.git" ]; then
+		plain_git -C "$dir" ls-files -z -ci --exclude-standard |
+			(cd "$dir" && GIT_DIR=$TREE_GIT GIT_WORK_TREE=$dir GIT_INDEX_FILE=$index \
+				xargs -0 -r git add -f --)
+	fi
 	tree=$(GIT_DIR=$TREE_GIT GIT_INDEX_FILE=$index git write-tree)
 	commit=$(GIT_DIR=$TREE_GIT \
 		GIT_AUTHOR_NAME=lab GIT_AUTHOR_EMAIL=lab@localhost GIT_AUTHOR_DATE='1700000000 +0000' \
@@ -69,6 +76,7 @@ import_linux() {
 
 	is_kernel "$LINUX" || die "LINUX=$LINUX is no kernel source tree"
 	[ ! -e "$LINUX/.git" ] || force=
+	LINUX=$(realpath "$LINUX")
 	[ -z "$force" ] || [ ! -e "$LINUX/.config" ] ||
 		die "LINUX=$LINUX has been built in place: make mrproper there, or give another"
 	case $(kernel_release "$LINUX") in
@@ -87,8 +95,16 @@ import_package() {
 		echo "$ref"
 		return
 	fi
-	got=$("$LAB/fetch.sh")
-	deb=${got%% *} version=${got##* }
+	if ! got=$("$LAB/fetch.sh"); then
+		# an earlier one that stood in for the recorded version will do again
+		ref=$(git --git-dir="$TREE_GIT" for-each-ref --sort=-version:refname --count=1 \
+			--format='%(refname)' "refs/lab/bases/$BASE.*")
+		[ -n "$ref" ] || exit 1
+		warn "going on with ${ref##*/}"
+		echo "$ref"
+		return
+	fi
+	deb=${got% *} version=${got##* }
 	ref=refs/lab/bases/${version//'~'/_}
 	if ! git --git-dir="$TREE_GIT" rev-parse -q --verify "$ref" >/dev/null; then
 		# unpacked where it stays, if this is the repository's first base
@@ -108,7 +124,7 @@ find_base() {
 	if [ -e "$TREE/.git" ]; then
 		TREE_GIT=$TREE/.git
 	else
-		need_room 6000 "$ROOM" "a kernel tree with its objects"
+		need_room "$LAB_ROOM" "$ROOM" "a kernel tree with its objects"
 		fresh=$(mktemp -d "$ROOM/linux.XXXXXX")
 		on_exit "rm -rf '$fresh'"
 		new_repository "$fresh"
@@ -137,17 +153,25 @@ unsynced() {
 }
 
 keep_unsynced() {
-	local state
+	local state ref
 
+	ref=refs/lab/dropped/$(date +%Y%m%d-%H%M%S)
 	in_tree add -A
-	state=$(in_tree stash create) || true
-	in_tree update-ref refs/lab/dropped "${state:-$(in_tree rev-parse HEAD)}"
-	say "the work dropped is kept: git -C $TREE log refs/lab/dropped"
+	state=$(in_tree stash create)
+	in_tree update-ref "$ref" "${state:-$(in_tree rev-parse HEAD)}"
+	say "the work dropped is kept: git -C $TREE log $ref"
 }
 
-exec 9>"$(mkdir -p "$ROOM" && echo "$ROOM/.lock")"
+mkdir -p "$ROOM" || die "cannot create $ROOM"
+[ -e "$TREE/.git" ] || [ ! -e "$TREE" ] || die "$TREE is there, but no tree of the lab's: move it away"
+exec 9>"$ROOM/.lock"
 flock -n 9 || { say "waiting for another command on $ROOM"; flock 9; }
 
+# Was a command stopped before it could note what it had done?
+if unsynced && [ -z "$(in_tree status --porcelain)" ] &&
+	[ "$(in_tree rev-parse HEAD)" = "$(build_series "$(in_tree rev-parse refs/lab/base)")" ]; then
+	in_tree update-ref refs/lab/head HEAD
+fi
 if unsynced; then
 	if [ "${KEEP:-}" = 1 ]; then
 		say "building $TREE as it is, with work that patches/ does not have"

@@ -11,6 +11,7 @@
 ROUNDS=${ROUNDS:-11}
 MANY=$(nproc)
 [ "$MANY" -gt 1 ] || MANY=2
+[ "$MANY" -le 64 ] || MANY=64 # as the configuration has it
 export CONFIG=qemu
 results=$TOP/results/deferred_init.json
 lines=$LOG/bench-deferred_init.results

@@ -35,13 +35,14 @@ kselftest_guest() {
 boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
 	local verdict name=check-${1//[ =]/-}
 
+	rm -f "$LOG/$name".{verdict,console,output}
 	NAME=$name GUEST=$2 CONFIG=$3 SMP=$4 CMDLINE=${5:-} \
 		"$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null || true
 	verdict=$(cat "$LOG/$name.verdict" 2>/dev/null || tail -n1 "$LOG/$name.boot")
 	if [ "$verdict" = pass ]; then
 		echo "ok $1: guest"
 	else
-		echo "not ok $1: $verdict (build/log/$name.log)"
+		echo "not ok $1: $verdict ($LOG/$name.log)"
 		failed=1
 	fi
 	[ ! -f "$LOG/$name.console" ] ||
@@ -52,7 +53,7 @@ boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
 require() { # LABEL SUITE
 	local name=check-${1//[ =]/-}
 
-	ktap_leaves "$LOG/$name.console" "$LOG/$name.output" | has "^ok .*$2" ||
+	ktap_leaves "$LOG/$name.console" "$LOG/$name.output" 2>/dev/null | has "^ok .*$2" ||
 		{ echo "not ok $1: nothing of $2 ran"; failed=1; }
 }
 

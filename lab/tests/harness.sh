@@ -7,6 +7,10 @@
 set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C
+# make's variables would reach the tests' own make, and win over what they export
+unset CDPATH MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+# shellcheck disable=SC2046 # a list
+unset $(git rev-parse --local-env-vars)
 
 TESTS_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 TESTS_NAME=$(basename "$0" .sh)

@@ -49,7 +49,7 @@ test_setup_without_root_says_what_to_run() {
 	chmod +x "$T/bin/id"
 	ln -s /usr/bin/* "$T/bin/" 2>/dev/null || true
 	rm -f "$T/bin/sudo"
-	refuses 'not root, and no sudo: as root, run: .*apt-get.*' env PATH="$T/bin" "$T/p/lab/setup.sh"
+	refuses 'not root, and no sudo: as root, run: apt-get install no-such-package-of-the-lab' env PATH="$T/bin" "$T/p/lab/setup.sh"
 }
 
 # A proxy that is not there stands for a network that is not

@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/harness.sh"
 unset LINUX ONTO FORCE KEEP SIGNOFF BASE CONFIG SERIES
-export GIT_CONFIG_GLOBAL=/dev/null
+export GIT_CONFIG_GLOBAL=/dev/null LAB_ROOM=10
 
 lines() { seq -f "int $1_%g;" 1 "$2"; }
 
@@ -170,7 +170,7 @@ test_messages_that_mail_would_break_are_refused() {
 	make_project
 	sed -i 's/m_9;/m_nine;/' "$tree/mm/page.c"
 	commit 'mm: nine' $'text\n---\nmore'
-	refuses 'line that mail takes for the patch' lab sync
+	refuses 'line that mail takes for its own' lab sync
 	in_tree commit -q --amend -m 'mm: nine' -m 'Signed-off-by: A <a@b>'
 	refuses 'is signed off' lab sync
 	in_tree commit -q --amend -m 'mm: five'
@@ -183,7 +183,8 @@ test_tree_keeps_unsynced_work() {
 	refuses "has work that patches/ does not" lab tree
 	lab tree FORCE=1
 	same '' "$(in_tree status --porcelain)"
-	in_tree show refs/lab/dropped:mm/page.c | has -x 'int x;'
+	in_tree show "$(in_tree for-each-ref --format='%(refname)' refs/lab/dropped):mm/page.c" |
+		has -x 'int x;'
 }
 
 test_patch_that_does_not_apply() {
@@ -230,18 +231,75 @@ test_missing_tool() {
 	refuses "missing: git xz .*make setup" env PATH="$T/bin" make -s -C "$T/p" tree
 }
 
-# A folder too small for the tree: said before anything is written
+# Too little room for the tree: said before anything is written
 test_full_build_folder() {
 	make_project
-	mkdir "$T/small"
-	# as root in a mount namespace of our own, so that nothing is left mounted
-	# shellcheck disable=SC2317 # called by refuses
-	small() {
-		unshare -m --map-root-user sh -c \
-			"mount -t tmpfs -o size=1m none '$T/small' && exec make -s -C '$T/p' tree BUILD='$T/small'"
-	}
-	refuses 'needs [0-9]* MiB in .*small' small
+	refuses 'needs 999999999 MiB in .*small' lab tree BUILD="$T/small" LAB_ROOM=999999999
+	same '' "$(find "$T/small/7.3" -mindepth 1 ! -name .lock)"
 	lab tree BUILD="$T/small"
+}
+
+# What the project holds must not be lost to what the tree holds
+test_sync_keeps_what_changed_in_the_project() {
+	make_project
+	echo 'int here;' >>"$T/p/kernel/new.c"
+	echo 'int there;' >>"$tree/kernel/new.c"
+	refuses 'have changed since .* was made from them; commit there, then: .*rebase --onto' lab sync
+	grep -qx 'int here;' "$T/p/kernel/new.c"
+	sed -i '/here/d' "$T/p/kernel/new.c"
+	lab sync
+	grep -qx 'int there;' "$T/p/kernel/new.c"
+}
+
+test_sync_away_from_the_series_is_refused() {
+	make_project
+	in_tree checkout -q --detach refs/lab/base
+	refuses "is not on its branch 'series'" lab sync
+	[ -f "$T/p/kernel/new.c" ]
+}
+
+test_series_without_a_last_newline() {
+	make_project
+	printf '%s' "$(cat "$T/p/patches/7.3/series")" >"$T/p/patches/7.3/series"
+	lab tree
+	same 2 "$(in_tree rev-list --count refs/lab/base..HEAD)"
+}
+
+test_sync_leaves_patches_alone_that_are_not_listed() {
+	make_project
+	cp "$T/p/patches/7.3/mm-five.patch" "$T/p/patches/7.3/later.patch"
+	lab sync
+	[ -f "$T/p/patches/7.3/later.patch" ]
+}
+
+# Lines of a message that git may take for a comment; odd settings of the caller's
+test_message_and_settings() {
+	make_project
+	export GIT_CONFIG_GLOBAL=$T/gitconfig
+	cat >"$GIT_CONFIG_GLOBAL" <<-'END'
+		[user]
+			name =
+		[core]
+			autocrlf = true
+		[diff]
+			noprefix = true
+			mnemonicPrefix = true
+		[color]
+			ui = always
+		[commit]
+			gpgSign = true
+		[format]
+			signOff = true
+			suffix = .txt
+			useAutoBase = true
+	END
+	sed -i 's/k_30;/k_thirty;/' "$tree/kernel/old.c"
+	in_tree -c commit.gpgSign=false -c core.autocrlf=false commit -q -a \
+		-m 'squash! kernel: bring new' --cleanup=verbatim -m '#include <x.h> is needed'
+	lab sync
+	grep -qx '#include <x.h> is needed' "$T/p/patches/7.3/kernel-bring-new.patch"
+	lab mail
+	! grep -q '^Signed-off-by' "$BUILD"/mail/*
 }
 
 test_linux_and_onto_are_only_read() {
