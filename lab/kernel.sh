@@ -135,6 +135,8 @@ log=$LOG/build-${name//\//-}.log
 fragment=$OUT/lab.config
 need_room 2500 "$ROOM" "building $name"
 mkdir -p "$OUT" "$LOG"
+exec 7>"$OUT/.lab.lock"
+flock -n 7 || { say "waiting for another build of $name"; flock 7; }
 configure
 build
 say "$name is built"

@@ -272,6 +272,20 @@ test_sync_leaves_patches_alone_that_are_not_listed() {
 	[ -f "$T/p/patches/7.3/later.patch" ]
 }
 
+# A build that fails must not be taken for the last one that did not
+test_bisect_names_the_commit_that_fails() {
+	make_project
+	cat >"$T/p/lab/kernel.sh" <<-'END'
+		#!/bin/sh
+		[ "$(git -C "$SRC" log -1 --format=%s)" != 'mm: five' ]
+	END
+	printf '#!/bin/sh\n' >"$T/p/lab/boot.sh"
+	mkdir -p "$BUILD/log"
+	! lab bisect >"$T/said" || return 1
+	grep -qx 'ok bisect: kernel: bring new' "$T/said"
+	grep -qx 'not ok bisect: mm: five' "$T/said"
+}
+
 # Lines of a message that git may take for a comment; odd settings of the caller's
 test_message_and_settings() {
 	make_project
