@@ -277,7 +277,7 @@ test_bisect_names_the_commit_that_fails() {
 	make_project
 	cat >"$T/p/lab/kernel.sh" <<-'END'
 		#!/bin/sh
-		[ "$(git -C "$SRC" log -1 --format=%s)" != 'mm: five' ]
+		[ "$CONFIG" = qemu ] || [ "$(git -C "$SRC" log -1 --format=%s)" != 'mm: five' ]
 	END
 	printf '#!/bin/sh\n' >"$T/p/lab/boot.sh"
 	mkdir -p "$BUILD/log"
