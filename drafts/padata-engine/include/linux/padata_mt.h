@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * padata_mt.h - multithreaded jobs
+ *
+ * A job calls a function on every part of a range, in the calling task and,
+ * where the work is worth it and CPUs can be had, in helper threads::
+ *
+ *	static int clear_some(unsigned long start, unsigned long end, void *arg)
+ *	{
+ *		struct thing *things = arg;
+ *		int err = 0;
+ *
+ *		while (start < end && !err)
+ *			err = clear_thing(&things[start++]);
+ *		return err;
+ *	}
+ *
+ *	struct padata_mt_job job = {
+ *		.thread_fn = clear_some,
+ *		.fn_arg	   = things,
+ *		.size	   = nr_things,
+ *		.min_chunk = 64,
+ *	};
+ *
+ *	err = padata_do_multithreaded(&job);
+ *
+ * See Documentation/core-api/padata.rst for more information.
+ */
+
+#ifndef _LINUX_PADATA_MT_H
+#define _LINUX_PADATA_MT_H
+
+#include <linux/bug.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+#include <linux/types.h>
+
+/**
+ * struct padata_mt_stats - what a multithreaded job took
+ *
+ * @threads: Threads that ran at least one chunk, the main thread included.
+ * @chunks: Calls of the thread function.
+ * @ns: Nanoseconds from the call to its end, without undoing.
+ */
+struct padata_mt_stats {
+	unsigned int	threads;
+	unsigned long	chunks;
+	u64		ns;
+};
+
+/**
+ * struct padata_mt_job - represents one multithreaded job
+ *
+ * @thread_fn: Called for each chunk of work, on [start, end).  Returns 0, or an
+ *             error, which ends the job; it has then undone what it did of
+ *             this chunk.  Chunks begin in ascending order, but run at the same
+ *             time.
+ * @undo_fn: Called after an error, by the main thread alone, for each maximal
+ *           range of what thread_fn completed, in ascending order.  May be
+ *           NULL.
+ * @fn_arg: The argument of thread_fn and undo_fn.
+ * @start: The start of the job (units are job-specific).
+ * @size: The size of the job.  0 is a job that has nothing to do.
+ * @align: Ranges passed to the thread function fall on this boundary, with the
+ *         possible exceptions of the beginning and end of the job.
+ *         0 means 1.
+ * @min_chunk: The least work that is worth a call of the thread function.  Only
+ *             the first and the last chunk may be smaller.  0 means 1.
+ * @max_threads: The most calls of the thread function at any time.  0 means as
+ *               many as the system allows.
+ * @numa_aware: Spread helpers over the nodes that have CPUs, and keep each on
+ *              its node.
+ * @eager: Each index is known to be worth a helper: do not measure first.
+ * @killable: A fatal signal to the calling task ends the job with -EINTR.
+ * @boot_all_cpus: Before the system runs, use isolated CPUs too.
+ * @stats: Where to report what the job took, may be NULL.
+ */
+struct padata_mt_job {
+	int			(*thread_fn)(unsigned long start,
+					     unsigned long end, void *arg);
+	void			(*undo_fn)(unsigned long start,
+					   unsigned long end, void *arg);
+	void			*fn_arg;
+	unsigned long		start;
+	unsigned long		size;
+	unsigned long		align;
+	unsigned long		min_chunk;
+	int			max_threads;
+	bool			numa_aware;
+	bool			eager;
+	bool			killable;
+	bool			boot_all_cpus;
+	struct padata_mt_stats	*stats;
+};
+
+/**
+ * padata_do_multithreaded - run a multithreaded job
+ * @job: Description of the job.  It is not changed and can be run again.
+ *
+ * Calls the job's thread function on chunks that together make up the job, each
+ * index in exactly one of them.  If only one thread is allowed, or the work is
+ * enough for only one chunk, there is one call, in the calling task, over the
+ * whole range (more if the job is killable).  Otherwise the calling task
+ * begins alone, and helpers join it when its progress says that the rest is
+ * worth it, or at once if the job is eager.  Without memory, CPUs or helpers to
+ * be had, it stays alone.
+ *
+ * Helpers run on the CPUs that the calling task may use (those of a workqueue
+ * item: all), save the isolated ones, and after boot at the lowest nice value.
+ *
+ * Context: Process context, may sleep.  Locks that the thread function takes
+ *          must not be held.  The thread function may itself call this.
+ * Return: 0 if every chunk was completed.
+ *         -EINVAL, with a warning, if thread_fn is NULL, max_threads is
+ *         negative, or start + size exceeds ULONG_MAX; nothing was run.
+ *         -EINTR if a fatal signal ended a killable job.
+ *         Otherwise one of the errors that thread_fn returned.
+ */
+#ifdef CONFIG_LOCKDEP
+#define padata_do_multithreaded(job)					\
+({									\
+	static struct lockdep_map __padata_mt_map =			\
+		STATIC_LOCKDEP_MAP_INIT("padata_mt", &__padata_mt_map);	\
+									\
+	padata_mt_do_job(job, &__padata_mt_map);			\
+})
+#else
+#define padata_do_multithreaded(job)	padata_mt_do_job(job, NULL)
+#endif
+
+/* private: */
+
+static inline bool padata_mt_is_valid(const struct padata_mt_job *job)
+{
+	return !WARN_ON_ONCE(!job->thread_fn || job->max_threads < 0 ||
+			     job->size > ULONG_MAX - job->start);
+}
+
+/*
+ * The length of a chunk at @start, of about @want indices, with @left to go.
+ * Nothing overflows because the end of the job does not.
+ */
+static inline unsigned long
+padata_mt_chunk_len(const struct padata_mt_job *job, unsigned long start,
+		    unsigned long left, unsigned long want)
+{
+	unsigned long len = max3(want, job->min_chunk, 1UL);
+	unsigned long over;
+
+	if (len >= left)
+		return left;
+
+	over = job->align ? (start + len) % job->align : 0;
+	if (over)
+		len += min(job->align - over, left - len);
+
+	return len;
+}
+
+static inline void padata_mt_report(const struct padata_mt_job *job,
+				    unsigned int threads, unsigned long chunks,
+				    u64 ns)
+{
+	if (job->stats)
+		*job->stats = (struct padata_mt_stats){
+			.threads = threads, .chunks = chunks, .ns = ns,
+		};
+}
+
+#ifdef CONFIG_PADATA
+
+int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map);
+
+#else
+
+/* Calls in a killable job; about as many chances to end it. */
+#define PADATA_MT_SERIAL_CHUNKS	64
+
+static inline int padata_mt_do_job(const struct padata_mt_job *job,
+				   struct lockdep_map *map)
+{
+	unsigned long next = job->start, left = job->size, chunks = 0, len;
+	u64 began = ktime_get_ns();
+	int err = 0;
+
+	if (!padata_mt_is_valid(job))
+		return -EINVAL;
+
+	for (; left && !err; next += len, left -= len, chunks++) {
+		len = left;
+		if (job->killable && fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		if (job->killable)
+			len = padata_mt_chunk_len(job, next, left, job->size /
+						  PADATA_MT_SERIAL_CHUNKS);
+		err = job->thread_fn(next, next + len, job->fn_arg);
+		if (err)
+			len = 0;
+	}
+
+	padata_mt_report(job, !!chunks, chunks, ktime_get_ns() - began);
+	if (err && job->undo_fn && next > job->start)
+		job->undo_fn(job->start, next, job->fn_arg);
+
+	return err;
+}
+
+#endif /* CONFIG_PADATA */
+
+#endif /* _LINUX_PADATA_MT_H */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * padata_mt_internal.h - what the tests of multithreaded jobs need to see
+ */
+
+#ifndef _KERNEL_PADATA_MT_INTERNAL_H
+#define _KERNEL_PADATA_MT_INTERNAL_H
+
+#include <kunit/visibility.h>
+
+#if IS_ENABLED(CONFIG_KUNIT)
+struct kernel_param;
+struct padata_mt_run;
+
+struct padata_mt_run *padata_mt_alloc_run(unsigned int max_threads);
+int padata_mt_set_max_helpers(const char *val, const struct kernel_param *kp);
+unsigned int padata_mt_nr_helping(void);
+#endif
+
+#endif /* _KERNEL_PADATA_MT_INTERNAL_H */
