@@ -102,15 +102,18 @@ build_failed() {
 	die "building $name failed; the whole log is $log"
 }
 
-# Count the objects as they are built, of as many as make would build now
+# Count the objects as they are built, of as many as make would build now; not in awk,
+# some of which see a pipe's lines only when there are many
 show_progress() { # TOTAL
-	awk -v total="$1" -v name="$name" '
-		/^  (CC|AS|HOSTCC) / { done++ }
-		total && done >= total * step / 10 && done {
-			printf "lab: %s: %d of %d objects\n", name, done, total
-			fflush()
-			while (done >= total * step / 10) step++
-		}' >&2
+	local line built=0 next=1
+
+	while IFS= read -r line; do
+		[[ $line =~ ^\ \ (CC|AS|HOSTCC)\  ]] || continue
+		built=$((built + 1))
+		[ "$built" -ge "$next" ] || continue
+		say "$name: $built of $1 objects"
+		next=$((built + ($1 + 9) / 10))
+	done
 }
 
 objects_to_build() {
