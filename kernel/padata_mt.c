@@ -9,231 +9,1194 @@
  * DOC: How a multithreaded job runs
  *
  * The task that calls padata_do_multithreaded() is the job's main thread.  It
- * works on the job together with helpers, which are work items.  All of them
- * do the same: take the next chunk, call the thread function on it, and stop
- * when nothing is left to take.
+ * begins alone, with a small chunk and then larger ones, and measures.  When
+ * what is left would take long enough, it allocates a struct padata_mt_run,
+ * copies the job and its progress there, and sends helpers to it.  From then on
+ * main thread and helpers do the same: end the chunk they hold and take the
+ * next, in one critical section, until none is left.
  *
- * The state of a job is a struct padata_mt_run on the main thread's stack.
- * What is left of the job, and what was done, changes under its lock.  The rest
- * is set before the first helper is queued and constant from then on.
+ * *Chunks.*  They are handed out in ascending order, so what was handed out is
+ * one range, the progress.  A thread holds one chunk at a time and takes none
+ * after an error, so all that must be remembered to undo a job is one failed
+ * chunk for each thread.  A run has room for that from the beginning.
  *
- * Helpers are allocated for one job, so jobs cannot take them from each other,
- * and a helper that cannot be had costs nothing but its help.  The main thread
- * finds no more chunks before it looks after the helpers: those that never
- * began are cancelled, the others are waited for.  So neither the state nor
- * anything of the caller's is used once padata_do_multithreaded() has returned.
+ * *Closing.*  A run is closed when nothing is left to hand out: the work has run
+ * out, or an error or a signal has set what is left to 0.  It is never opened
+ * again.  Both this and who holds a chunk change under run->lock only, so each
+ * helper either holds a chunk before the run is closed, and the main thread
+ * waits for it, or never gets one, and nobody waits for it.
+ *
+ * *Lifetime.*  Main thread and helpers hold a reference to the run.  A helper
+ * touches what belongs to the caller (thread_fn, fn_arg, the lockdep map of the
+ * call site) only while it holds a chunk.  What it may touch later, the run and
+ * its worker, belongs to this file.
+ *
+ * *Workers* are kernel threads that lend themselves to runs as helpers.  They
+ * are created in the background when a run lacks some, and ended when they were
+ * idle for long.  A worker is new, then idle, taken, and helping by turns:
+ *
+ *  - idle: on pool.idle, asleep until worker->run is set.
+ *  - taken: off that list, counted in pool.helping.  The one who took it gives
+ *    it its CPUs and its nice value *before* it can run, then sets worker->run
+ *    and wakes it.  The release of worker->run pairs with the acquire in
+ *    padata_mt_wait_for_run().
+ *  - helping: works on worker->run until that is closed.  Then it takes itself
+ *    for a run on pool.hungry, or becomes idle.
+ *
+ * A run that could not get all helpers it wants is on pool.hungry until it has
+ * them, a helper finds it closed, or its main thread takes it off, which it does
+ * before it drops its reference.
+ *
+ * *Stragglers.*  After boot helpers have the lowest priority, and one that holds
+ * the last chunk may be kept from running by others.  The main thread that waits
+ * lifts one such helper to its own nice value; when that one is done it lifts
+ * the next.  A helper is lifted under run->lock while it holds a chunk, and puts
+ * its nice value back after it gave up that chunk, thus after it was lifted.
+ *
+ * *Locks.*  pool.lock and run->lock do not nest.  Both are raw and held for a
+ * bounded time because helpers of lowest priority take them as well, also where
+ * a spinlock_t can be preempted.  Neither is taken in interrupts.
  */
 
 #include <linux/cleanup.h>
+#include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/export.h>
 #include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
-#include <linux/math.h>
+#include <linux/lockdep.h>
+#include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/nodemask.h>
+#include <linux/overflow.h>
 #include <linux/padata.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/isolation.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/rt.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
-/* So that threads end together though some start late or have harder chunks. */
-#define PADATA_MT_CHUNKS_PER_THREAD	4
+#include <kunit/static_stub.h>
 
-/* A helper is not worth the OOM killer: fail early, and work without it. */
-#define PADATA_MT_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+#include "padata_mt_internal.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/padata_mt.h>
+
+/* A helper costs some microseconds; it should find many times that to do. */
+#define PADATA_MT_WORTH_NS	(100 * NSEC_PER_USEC)
+
+/* Nothing is known about a job before; the first calls are slower than most. */
+#define PADATA_MT_PROBE_NS	(20 * NSEC_PER_USEC)
+
+/* Chunks grow by at most this factor while what they cost is being learnt. */
+#define PADATA_MT_GROWTH	4
+
+/* How long a chunk should take at most, so that signals and isolation count. */
+#define PADATA_MT_SLICE_NS	(10 * NSEC_PER_MSEC)
+
+/* Threads take this part of their equal share of what is left. */
+#define PADATA_MT_SHARE		2
+
+#define PADATA_MT_IDLE		(60 * HZ)
+
+/* Never wait for memory and never take the reserves: help is not worth it. */
+#define PADATA_MT_GFP		(GFP_NOWAIT | __GFP_NOMEMALLOC)
+
+#define PADATA_MT_MEMALLOC	(PF_MEMALLOC | PF_MEMALLOC_NOFS |	\
+				 PF_MEMALLOC_NOIO | PF_MEMALLOC_PIN)
+
+/**
+ * struct padata_mt_range - a chunk
+ * @start: Its first index.
+ * @len: How many it has, 0 for none.
+ */
+struct padata_mt_range {
+	unsigned long	start;
+	unsigned long	len;
+};
+
+/**
+ * struct padata_mt_progress - how far a job has come
+ * @next: First index that was not handed out.
+ * @left: Indices from there on that will be, 0 once the job is closed.
+ * @chunks: Chunks handed out.
+ * @threads: Threads that took one.
+ * @nr_failed: Chunks that failed.
+ * @err: The first error.
+ */
+struct padata_mt_progress {
+	unsigned long	next;
+	unsigned long	left;
+	unsigned long	chunks;
+	unsigned int	threads;
+	unsigned int	nr_failed;
+	int		err;
+};
+
+/**
+ * struct padata_mt_thread - a thread's part in a run
+ * @task: The thread.
+ * @node: In padata_mt_run.holders while a helper holds a chunk.
+ * @chunk: The chunk it holds.
+ * @slice: What @chunk was found to be worth as padata_mt_run.slice, or 0.
+ * @timed: @chunk is as long as chunks may be, so look whether that was right.
+ * @counted: It has had a chunk.
+ * @lifted: It has the nice value of the main thread, which waits for it.
+ */
+struct padata_mt_thread {
+	struct task_struct	*task;
+	struct list_head	node;
+	struct padata_mt_range	chunk;
+	unsigned long		slice;
+	bool			timed;
+	bool			counted;
+	bool			lifted;
+};
+
+/**
+ * struct padata_mt_run - a job that may have helpers
+ * @ref: One for the main thread and each helper.
+ * @job: A copy, because the caller's is gone when a late helper comes.
+ * @map: The call site's, for lockdep.
+ * @late: Which clock.
+ * @pflags: The main thread's allocation scope.
+ * @nice: Of the helpers.
+ * @idle: There is no holder any more, and there will be none.
+ * @hungry: In pool.hungry while helpers are missing.
+ * @missing: Helpers to send.  Like @hungry, @cpu and @nid under pool.lock.
+ * @cpu: Where the last helper was sent, at first where the main thread was.
+ * @nid: The node of @cpu.
+ * @lock: Protects all below but @max_threads and @cpus.
+ * @waiting: The main thread waits for @idle.
+ * @lift_nice: Of a helper that is waited for, the main thread's by then.
+ * @holders: Helpers that hold a chunk.
+ * @progress: How far the job has come.
+ * @slice: Indices that should take PADATA_MT_SLICE_NS, the most in a chunk.
+ * @cpus: Where helpers may run.
+ * @max_threads: Room in @failed.
+ * @failed: The chunks that failed.
+ */
 struct padata_mt_run {
-	const struct padata_mt_job	*job;
-	struct list_head		helpers;
-	unsigned long			chunk;	/* Chunks end on its multiples */
+	refcount_t			ref;
+	struct padata_mt_job		job;
+	struct lockdep_map		*map;
+	bool				late;
+	unsigned int			pflags;
+	int				nice;
+	struct completion		idle;
 
-	spinlock_t			lock;	/* Protects what follows */
-	unsigned long			next;	/* First index not handed out */
-	unsigned long			left;	/* Indices not handed out */
-	struct padata_mt_stats		stats;
+	struct list_head		hungry;
+	unsigned int			missing;
+	int				cpu;
+	int				nid;
+
+	raw_spinlock_t			lock ____cacheline_aligned_in_smp;
+	bool				waiting;
+	int				lift_nice;
+	struct list_head		holders;
+	struct padata_mt_progress	progress;
+	unsigned long			slice;
+
+	struct cpumask			cpus;
+	unsigned int			max_threads;
+	struct padata_mt_range		failed[] __counted_by(max_threads);
 };
 
-struct padata_mt_helper {
-	struct work_struct	work;
-	struct list_head	list;	/* In padata_mt_run.helpers */
+/**
+ * struct padata_mt_worker - a kernel thread that helps
+ * @thread: Its part in @run.
+ * @run: What it works on, set last by the one who took it.
+ * @idle: In pool.idle.
+ * @idle_since: In jiffies.
+ * @cpu: Where to begin.
+ * @nid: Where to stay, or NUMA_NO_NODE.
+ * @cpus: Where it may run at present.
+ */
+struct padata_mt_worker {
+	struct padata_mt_thread	thread;
 	struct padata_mt_run	*run;
+	struct list_head	idle;
+	unsigned long		idle_since;
+	int			cpu;
+	int			nid;
+	struct cpumask		cpus;
 };
 
-/* A queued helper is sure to run only from padata_mt_init() on. */
-static bool padata_mt_ready __initdata;
+static void padata_mt_manage(struct work_struct *work);
 
-/* Returns the length of the chunk that begins at *@start, 0 if none is left. */
-static unsigned long __init padata_mt_claim(struct padata_mt_run *run,
-					    unsigned long *start)
-{
-	unsigned long len;
+/* All runs and workers; counts and lists under lock. */
+static struct {
+	raw_spinlock_t		lock;
+	struct list_head	idle;		/* Workers, latest first */
+	struct list_head	hungry;		/* Runs */
+	unsigned int		workers;
+	unsigned int		helping;	/* Workers that are taken */
+	atomic_t		callers;	/* Jobs under way */
+	bool			ready;		/* Works are run */
+	bool			late;		/* Clocks are good */
+	struct delayed_work	manager;
+} pool = {
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(pool.lock),
+	.idle = LIST_HEAD_INIT(pool.idle),
+	.hungry = LIST_HEAD_INIT(pool.hungry),
+	.manager = __DELAYED_WORK_INITIALIZER(pool.manager, padata_mt_manage, 0),
+};
 
-	guard(spinlock)(&run->lock);
-
-	/* A distance, unlike the end it leads to, cannot overflow. */
-	len = min(run->chunk - run->next % run->chunk, run->left);
-	*start = run->next;
-	run->next += len;
-	run->left -= len;
-
-	return len;
-}
-
-static void __init padata_mt_work(struct padata_mt_run *run)
-{
-	const struct padata_mt_job *job = run->job;
-	unsigned long start, len, chunks = 0;
-
-	while ((len = padata_mt_claim(run, &start))) {
-		job->thread_fn(start, start + len, job->fn_arg);
-		chunks++;
-	}
-
-	if (!chunks)
-		return;
-
-	guard(spinlock)(&run->lock);
-	run->stats.threads++;
-	run->stats.chunks += chunks;
-}
-
-static void __init padata_mt_help(struct work_struct *work)
-{
-	padata_mt_work(container_of(work, struct padata_mt_helper, work)->run);
-}
-
-static unsigned long __init padata_mt_add_helpers(struct padata_mt_run *run,
-						  unsigned long wanted)
-{
-	struct padata_mt_helper *helper;
-	unsigned long n;
-
-	for (n = 0; n < wanted; n++) {
-		helper = kmalloc_obj(*helper, PADATA_MT_GFP);
-		if (!helper)
-			break;
-		INIT_WORK(&helper->work, padata_mt_help);
-		helper->run = run;
-		list_add_tail(&helper->list, &run->helpers);
-	}
-
-	return n;
-}
-
-static void __init padata_mt_queue_helpers(struct padata_mt_run *run)
-{
-	bool numa_aware = run->job->numa_aware;
-	int nid = numa_aware ? numa_node_id() : NUMA_NO_NODE;
-	struct padata_mt_helper *helper;
-
-	list_for_each_entry(helper, &run->helpers, list) {
-		/* The main thread works on its own node, so begin after it. */
-		if (numa_aware)
-			nid = next_node_in(nid, node_states[N_CPU]);
-		queue_work_node(nid, system_dfl_wq, &helper->work);
-	}
-}
-
-static void __init padata_mt_put_helpers(struct padata_mt_run *run)
-{
-	struct padata_mt_helper *helper, *next;
-
-	list_for_each_entry_safe(helper, next, &run->helpers, list) {
-		cancel_work_sync(&helper->work);
-		kfree(helper);
-	}
-}
+static int padata_mt_max_helpers = INT_MAX;
 
 /*
- * As many threads as can have a chunk of the smallest size each, as long as a
- * CPU could be found for every helper.
+ * Until clocksources are up, jiffies are all that ktime_get() has.  Later,
+ * sched_clock() is jiffies on some architectures.
  */
-static unsigned long __init padata_mt_threads(const struct padata_mt_job *job)
+static u64 padata_mt_clock(bool late)
 {
-	unsigned long unit = max3(job->min_chunk, job->align, 1UL);
-	unsigned long limit = max(job->max_threads, 1);
-
-	if (!padata_mt_ready)
-		return 1;
-
-	return min3(job->size / unit, limit, 1UL + num_possible_cpus());
+	return late ? ktime_get_ns() : sched_clock();
 }
 
-/*
- * More than one thread means that the job is at least twice as large as both
- * min_chunk and align, so that rounding up cannot overflow.
- */
-static unsigned long __init padata_mt_chunk(const struct padata_mt_job *job,
-					    unsigned long threads)
+/* x * num / den, about, and never too large for its type */
+static u64 padata_mt_scale(u64 x, u64 num, u64 den)
 {
-	unsigned long even = job->size / threads / PADATA_MT_CHUNKS_PER_THREAD;
+	num = max(num, 1ULL);
+	den = max(den, 1ULL);
 
-	return roundup(max3(even, job->min_chunk, 1UL), max(job->align, 1UL));
+	if (num < den)
+		return div64_u64(x, div64_u64(den, num));
+	if (check_mul_overflow(x, div64_u64(num, den), &x))
+		return U64_MAX;
+
+	return x;
 }
 
-static struct padata_mt_stats __init
-padata_mt_run_shared(const struct padata_mt_job *job, unsigned long threads)
+/* As many indices as should take one slice of time if @done took @ns */
+static unsigned long padata_mt_slice(unsigned long done, u64 ns)
 {
-	struct padata_mt_run run = {
-		.job = job,
-		.helpers = LIST_HEAD_INIT(run.helpers),
-		.next = job->start,
-		.left = job->size,
+	return clamp(padata_mt_scale(done, PADATA_MT_SLICE_NS, ns), 1,
+		     ULONG_MAX);
+}
+
+static unsigned long padata_mt_grow(unsigned long len)
+{
+	return len < ULONG_MAX / PADATA_MT_GROWTH ? len * PADATA_MT_GROWTH :
+						    ULONG_MAX;
+}
+
+static struct padata_mt_range padata_mt_take(const struct padata_mt_job *job,
+					     struct padata_mt_progress *p,
+					     unsigned long want)
+{
+	struct padata_mt_range chunk = {
+		.start = p->next,
+		.len = padata_mt_chunk_len(job, p->next, p->left, want),
 	};
 
-	spin_lock_init(&run.lock);
-	threads = 1 + padata_mt_add_helpers(&run, threads - 1);
-	run.chunk = padata_mt_chunk(job, threads);
+	p->next += chunk.len;
+	p->left -= chunk.len;
+	p->chunks += !!chunk.len;
 
-	padata_mt_queue_helpers(&run);
-	padata_mt_work(&run);
-	padata_mt_put_helpers(&run);
-
-	return run.stats;
+	return chunk;
 }
 
-static struct padata_mt_stats __init
-padata_mt_run_alone(const struct padata_mt_job *job)
+/*
+ * Closes the job.  A thread that only heard of a signal has no chunk to note,
+ * and is too late when nothing is left.
+ */
+static void padata_mt_fail(struct padata_mt_progress *p, int err,
+			   struct padata_mt_range *failed,
+			   const struct padata_mt_range *chunk)
 {
-	job->thread_fn(job->start, job->start + job->size, job->fn_arg);
+	if (chunk->len)
+		failed[p->nr_failed++] = *chunk;
+	else if (!p->left)
+		return;
+	if (!p->err)
+		p->err = err;
+	p->left = 0;
+}
 
-	return (struct padata_mt_stats){ .threads = 1, .chunks = 1 };
+static int padata_mt_call(const struct padata_mt_job *job,
+			  const struct padata_mt_range *chunk)
+{
+	u64 began = 0;
+	int err;
+
+	/* Not later: the main thread would wait for a chunk that is done. */
+	cond_resched();
+	if (trace_padata_mt_chunk_enabled())
+		began = local_clock();
+	err = job->thread_fn(chunk->start, chunk->start + chunk->len,
+			     job->fn_arg);
+	if (began)
+		trace_padata_mt_chunk(job, chunk->start, chunk->len,
+				      local_clock() - began, err);
+
+	return err;
+}
+
+static bool padata_mt_is_killed(const struct padata_mt_job *job)
+{
+	return job->killable && fatal_signal_pending(current);
+}
+
+/* Runs: main thread and helpers at work */
+
+static void padata_mt_put_run(struct padata_mt_run *run)
+{
+	if (refcount_dec_and_test(&run->ref))
+		kfree(run);
+}
+
+/* Guided self-scheduling: chunks shrink with the work, so threads end together. */
+static unsigned long padata_mt_want(const struct padata_mt_run *run)
+{
+	unsigned long part = run->progress.left / PADATA_MT_SHARE;
+
+	return min(part / run->max_threads, run->slice);
+}
+
+static void padata_mt_lift_one(struct padata_mt_run *run)
+{
+	struct padata_mt_thread *t;
+
+	t = list_first_entry_or_null(&run->holders, typeof(*t), node);
+	if (!t || run->lift_nice >= run->nice)
+		return;
+
+	t->lifted = true;
+	set_user_nice(t->task, run->lift_nice);
+}
+
+static void padata_mt_unhold(struct padata_mt_run *run,
+			     struct padata_mt_thread *t)
+{
+	if (list_empty(&t->node))
+		return;
+
+	list_del_init(&t->node);
+	if (!run->waiting)
+		return;
+	if (list_empty(&run->holders))
+		complete(&run->idle);
+	else if (t->lifted)
+		padata_mt_lift_one(run);
+}
+
+static void padata_mt_hold(struct padata_mt_run *run,
+			   struct padata_mt_thread *t)
+{
+	if (!t->counted)
+		run->progress.threads++;
+	t->counted = true;
+
+	/* Nobody waits for the main thread, which has no task here. */
+	if (t->task && list_empty(&t->node))
+		list_add_tail(&t->node, &run->holders);
+}
+
+/*
+ * Ends the chunk that @t holds, if any, and takes the next one, if any is left
+ * and @more are wanted: that @t holds it and that the run is not closed is one
+ * transition.
+ */
+static bool padata_mt_step(struct padata_mt_run *run,
+			   struct padata_mt_thread *t, int err, bool more)
+{
+	struct padata_mt_progress *p = &run->progress;
+
+	guard(raw_spinlock)(&run->lock);
+
+	if (err)
+		padata_mt_fail(p, err, run->failed, &t->chunk);
+	run->slice = max(run->slice, t->slice);
+
+	t->chunk.len = 0;
+	if (more)
+		t->chunk = padata_mt_take(&run->job, p, padata_mt_want(run));
+	t->timed = t->chunk.len >= run->slice;
+
+	if (t->chunk.len)
+		padata_mt_hold(run, t);
+	else
+		padata_mt_unhold(run, t);
+
+	return t->chunk.len;
+}
+
+/*
+ * Some ranges are easier than the first ones were, so look at the clock when a
+ * chunk is meant to be long.  A slice never shrinks: that a chunk took longer
+ * may be because other tasks ran.  It grows a little with each long chunk, so
+ * that the number of chunks is bounded whatever the clock says.
+ */
+static int padata_mt_call_timed(struct padata_mt_run *run,
+				struct padata_mt_thread *t)
+{
+	u64 began = t->timed ? padata_mt_clock(run->late) : 0;
+	int err = padata_mt_call(&run->job, &t->chunk);
+	u64 ns;
+
+	t->slice = 0;
+	if (t->timed) {
+		ns = padata_mt_clock(run->late) - began;
+		t->slice = clamp(padata_mt_slice(t->chunk.len, ns),
+				 t->chunk.len + t->chunk.len / 16 + 1,
+				 padata_mt_grow(t->chunk.len));
+	}
+
+	return err;
+}
+
+/* @counted: The main thread has had a chunk when it was alone. */
+static void padata_mt_lead(struct padata_mt_run *run, bool counted)
+{
+	struct padata_mt_thread t = { .counted = counted };
+	int err = 0;
+
+	INIT_LIST_HEAD(&t.node);
+	do {
+		/* The last chunk was completed nevertheless. */
+		if (!err && padata_mt_is_killed(&run->job)) {
+			t.chunk.len = 0;
+			err = -EINTR;
+		}
+		if (padata_mt_step(run, &t, err, true))
+			err = padata_mt_call_timed(run, &t);
+	} while (t.chunk.len);
+}
+
+/* Waits for the helpers that hold a chunk; the run is closed, so no other will. */
+static void padata_mt_wait(struct padata_mt_run *run)
+{
+	scoped_guard(raw_spinlock, &run->lock) {
+		if (list_empty(&run->holders))
+			return;
+		run->waiting = true;
+		run->lift_nice = rt_or_dl_task_policy(current) ?
+				 0 : task_nice(current);
+		padata_mt_lift_one(run);
+	}
+
+	wait_for_completion(&run->idle);
+}
+
+static bool padata_mt_uses_all_cpus(const struct padata_mt_job *job)
+{
+	return job->boot_all_cpus && system_state < SYSTEM_RUNNING;
+}
+
+/* Isolation may have changed since the helper was sent. */
+static void padata_mt_heed_isolation(struct cpumask *cpus)
+{
+	scoped_guard(rcu) {
+		const struct cpumask *allowed;
+
+		allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
+		if (cpumask_subset(cpus, allowed))
+			return;
+		cpumask_and(cpus, cpus, allowed);
+	}
+
+	/* If this fails, no CPU is left. */
+	set_cpus_allowed_ptr(current, cpus);
+}
+
+/*
+ * A helper whose CPUs were gone when it was to be placed, or went later, has
+ * other ones, of its last run or the scheduler's choice.  These need not be
+ * where the job may run, even if the CPU of this moment is.
+ */
+static bool padata_mt_may_stay(struct padata_mt_worker *worker)
+{
+	if (!READ_ONCE(padata_mt_max_helpers))
+		return false;
+	if (!padata_mt_uses_all_cpus(&worker->run->job))
+		padata_mt_heed_isolation(&worker->cpus);
+
+	return cpumask_subset(current->cpus_ptr, &worker->cpus);
+}
+
+static int padata_mt_call_in_helper(struct padata_mt_run *run,
+				    struct padata_mt_thread *t)
+{
+	int err;
+
+	lock_map_acquire(run->map);
+	err = padata_mt_call_timed(run, t);
+	lock_map_release(run->map);
+
+	return err;
+}
+
+/*
+ * No more helpers are sent to a run that is closed, though its main thread may
+ * take long to say so.  Closed is forever, so this needs no run->lock.
+ */
+static void padata_mt_leave(struct padata_mt_run *run)
+{
+	if (READ_ONCE(run->progress.left))
+		return;
+
+	guard(raw_spinlock)(&pool.lock);
+	list_del_init(&run->hungry);
+}
+
+static void padata_mt_help(struct padata_mt_worker *worker)
+{
+	struct padata_mt_run *run = worker->run;
+	struct padata_mt_thread *t = &worker->thread;
+	unsigned int pflags = memalloc_flags_save(run->pflags);
+	int err = 0;
+
+	/* What was learnt of the last run's indices says nothing of these. */
+	t->slice = 0;
+	t->counted = false;
+	while (padata_mt_step(run, t, err, padata_mt_may_stay(worker)))
+		err = padata_mt_call_in_helper(run, t);
+
+	memalloc_flags_restore(pflags);
+	if (t->lifted)
+		set_user_nice(current, run->nice);
+	t->lifted = false;
+	padata_mt_leave(run);
+	padata_mt_put_run(run);
+}
+
+/* Workers: who they are, and which run they work on */
+
+/* Callers have a CPU each, whether or not helpers are left one. */
+static unsigned int padata_mt_limit(void)
+{
+	int cpus = num_online_cpus() - atomic_read(&pool.callers);
+
+	return clamp(cpus, 0, READ_ONCE(padata_mt_max_helpers));
+}
+
+static void padata_mt_choose_seat(struct padata_mt_worker *worker,
+				  struct padata_mt_run *run)
+{
+	const struct cpumask *node;
+	unsigned int tries;
+
+	worker->nid = NUMA_NO_NODE;
+	run->cpu = cpumask_next_wrap(run->cpu, &run->cpus);
+	for (tries = nr_node_ids; run->job.numa_aware && tries; tries--) {
+		run->nid = next_node_in(run->nid, node_states[N_CPU]);
+		node = cpumask_of_node(run->nid);
+		if (!cpumask_intersects(node, &run->cpus))
+			continue;
+		worker->nid = run->nid;
+		run->cpu = cpumask_any_and_distribute(node, &run->cpus);
+		break;
+	}
+	worker->cpu = run->cpu;
+}
+
+/* Runs get helpers by turns. */
+static void padata_mt_assign(struct padata_mt_worker *worker,
+			     struct padata_mt_run *run)
+{
+	lockdep_assert_held(&pool.lock);
+
+	pool.helping++;
+	refcount_inc(&run->ref);
+	padata_mt_choose_seat(worker, run);
+	if (--run->missing)
+		list_move_tail(&run->hungry, &pool.hungry);
+	else
+		list_del_init(&run->hungry);
+}
+
+/* An idle worker for a run that lacks helpers, if there are both. */
+static struct padata_mt_worker *padata_mt_match(struct padata_mt_run **runp)
+{
+	struct padata_mt_worker *worker;
+	struct padata_mt_run *run;
+
+	guard(raw_spinlock)(&pool.lock);
+
+	worker = list_first_entry_or_null(&pool.idle, typeof(*worker), idle);
+	run = list_first_entry_or_null(&pool.hungry, typeof(*run), hungry);
+	if (!worker || !run || pool.helping >= padata_mt_limit())
+		return NULL;
+
+	list_del_init(&worker->idle);
+	padata_mt_assign(worker, run);
+	*runp = run;
+
+	return worker;
+}
+
+/* Before the worker can run: it must not be seen on a CPU it has no right to. */
+static void padata_mt_place(struct padata_mt_worker *worker,
+			    struct padata_mt_run *run)
+{
+	struct task_struct *task = worker->thread.task;
+
+	cpumask_copy(&worker->cpus, &run->cpus);
+	if (worker->nid != NUMA_NO_NODE)
+		cpumask_and(&worker->cpus, &worker->cpus,
+			    cpumask_of_node(worker->nid));
+
+	/* Fails when these CPUs went offline; the helper will notice. */
+	set_cpus_allowed_ptr(task, &worker->cpus);
+	set_user_nice(task, run->nice);
+	if (task != current)
+		WRITE_ONCE(task->wake_cpu, worker->cpu);
+}
+
+static void padata_mt_send_helpers(void)
+{
+	struct padata_mt_worker *worker;
+	struct padata_mt_run *run;
+	struct task_struct *task;
+
+	while ((worker = padata_mt_match(&run))) {
+		padata_mt_place(worker, run);
+		/* Once it has a run, it may help, be idle and end meanwhile. */
+		task = get_task_struct(worker->thread.task);
+		/* Pairs with the acquire in padata_mt_wait_for_run(). */
+		smp_store_release(&worker->run, run);
+		wake_up_process(task);
+		put_task_struct(task);
+	}
+}
+
+/*
+ * Leaves the last run, which may no longer exist, and finds another one or
+ * becomes idle.
+ */
+static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
+{
+	struct padata_mt_run *run;
+
+	guard(raw_spinlock)(&pool.lock);
+
+	if (worker->run)
+		pool.helping--;
+	worker->run = NULL;
+
+	run = list_first_entry_or_null(&pool.hungry, typeof(*run), hungry);
+	if (run && pool.helping < padata_mt_limit()) {
+		padata_mt_assign(worker, run);
+		return run;
+	}
+
+	worker->idle_since = jiffies;
+	list_add(&worker->idle, &pool.idle);
+
+	return NULL;
+}
+
+/* Returns false if the worker is to end instead. */
+static bool padata_mt_wait_for_run(struct padata_mt_worker *worker)
+{
+	bool stop = false;
+
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		/* Pairs with the release in padata_mt_send_helpers(). */
+		if (smp_load_acquire(&worker->run))
+			break;
+		stop = kthread_should_stop();
+		if (stop)
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+
+	return !stop;
+}
+
+static bool padata_mt_find_run(struct padata_mt_worker *worker)
+{
+	struct padata_mt_run *run = padata_mt_next_run(worker);
+
+	if (!run)
+		return padata_mt_wait_for_run(worker);
+
+	padata_mt_place(worker, run);
+	worker->run = run;
+
+	return true;
+}
+
+static int padata_mt_work(void *worker)
+{
+	while (padata_mt_find_run(worker))
+		padata_mt_help(worker);
+
+	return 0;
+}
+
+static struct padata_mt_worker *padata_mt_create_worker(void)
+{
+	struct padata_mt_worker *worker = kzalloc_obj(*worker);
+	struct task_struct *task;
+
+	if (!worker)
+		return NULL;
+
+	task = kthread_create(padata_mt_work, worker, "padata_mt");
+	if (IS_ERR(task)) {
+		kfree(worker);
+		return NULL;
+	}
+
+	INIT_LIST_HEAD(&worker->idle);
+	INIT_LIST_HEAD(&worker->thread.node);
+	worker->thread.task = task;
+
+	/* Bound, so that nobody else changes where it runs. */
+	scoped_guard(rcu)
+		cpumask_copy(&worker->cpus,
+			     housekeeping_cpumask(HK_TYPE_DOMAIN));
+	kthread_bind_mask(task, &worker->cpus);
+
+	return worker;
+}
+
+/* Workers that are new or idle may yet come to help. */
+static bool padata_mt_lacks_workers(void)
+{
+	struct padata_mt_run *run;
+	unsigned int wanted;
+
+	guard(raw_spinlock)(&pool.lock);
+
+	wanted = pool.helping;
+	list_for_each_entry(run, &pool.hungry, hungry)
+		wanted += run->missing;
+
+	return pool.workers < min(wanted, padata_mt_limit());
+}
+
+/*
+ * For any run that lacks helpers, wherever there is a new run or there may be
+ * more helpers than before.  pool.lock orders these two: if no run is found
+ * here, the one that comes later finds the new limit.
+ */
+static void padata_mt_seek_helpers(void)
+{
+	padata_mt_send_helpers();
+	if (padata_mt_lacks_workers())
+		mod_delayed_work(system_dfl_wq, &pool.manager, 0);
+}
+
+static void padata_mt_add_workers(void)
+{
+	struct padata_mt_worker *worker;
+
+	while (padata_mt_lacks_workers()) {
+		worker = padata_mt_create_worker();
+		if (!worker)
+			break;
+		scoped_guard(raw_spinlock, &pool.lock)
+			pool.workers++;
+		wake_up_process(worker->thread.task);
+	}
+}
+
+static struct padata_mt_worker *padata_mt_take_unused(void)
+{
+	struct padata_mt_worker *worker;
+
+	guard(raw_spinlock)(&pool.lock);
+
+	if (list_empty(&pool.idle))
+		return NULL;
+	worker = list_last_entry(&pool.idle, typeof(*worker), idle);
+	if (time_before(jiffies, worker->idle_since + PADATA_MT_IDLE))
+		return NULL;
+
+	list_del_init(&worker->idle);
+	pool.workers--;
+
+	return worker;
+}
+
+/* They have last run where that may be forbidden by now. */
+static void padata_mt_end_workers(void)
+{
+	struct padata_mt_worker *worker;
+
+	while ((worker = padata_mt_take_unused())) {
+		scoped_guard(rcu)
+			cpumask_copy(&worker->cpus,
+				     housekeeping_cpumask(HK_TYPE_DOMAIN));
+		set_cpus_allowed_ptr(worker->thread.task, &worker->cpus);
+		/* Others would wait long for one of lowest priority to end. */
+		set_user_nice(worker->thread.task, 0);
+		kthread_stop(worker->thread.task);
+		kfree(worker);
+	}
+}
+
+static void padata_mt_manage(struct work_struct *work)
+{
+	padata_mt_add_workers();
+	padata_mt_end_workers();
+
+	/* Only this function changes how many there are. */
+	if (pool.workers)
+		queue_delayed_work(system_dfl_wq, &pool.manager,
+				   PADATA_MT_IDLE);
+}
+
+/* The main thread's part */
+
+/**
+ * struct padata_mt_ctx - a call of padata_do_multithreaded()
+ * @job: The caller's job.
+ * @map: The call site's, for lockdep.
+ * @late: Which clock.
+ * @alone: There is no helper to be had for this job.
+ * @began: When.
+ * @waited: How long the main thread waited for stragglers, if that is traced.
+ * @progress: How far the main thread came alone, in the end how far all came.
+ * @failed: The chunk that failed while it was alone.
+ * @run: The run, if there is one.
+ */
+struct padata_mt_ctx {
+	const struct padata_mt_job	*job;
+	struct lockdep_map		*map;
+	bool				late;
+	bool				alone;
+	u64				began;
+	u64				waited;
+	struct padata_mt_progress	progress;
+	struct padata_mt_range		failed;
+	struct padata_mt_run		*run;
+};
+
+static u64 padata_mt_elapsed(const struct padata_mt_ctx *ctx)
+{
+	return padata_mt_clock(ctx->late) - ctx->began;
+}
+
+/* Where helpers may run */
+static void padata_mt_find_cpus(struct padata_mt_run *run)
+{
+	const struct cpumask *own = current->cpus_ptr;
+
+	/* Where a workqueue item runs says nothing about what it is for. */
+	if (current->flags & PF_WQ_WORKER)
+		own = cpu_possible_mask;
+
+	cpumask_and(&run->cpus, own, cpu_online_mask);
+	if (padata_mt_uses_all_cpus(&run->job))
+		return;
+
+	guard(rcu)();
+	cpumask_and(&run->cpus, &run->cpus,
+		    housekeeping_cpumask(HK_TYPE_DOMAIN));
+}
+
+/* How many helpers would find enough to do, if there are CPUs for them. */
+static unsigned int padata_mt_worthwhile(const struct padata_mt_ctx *ctx,
+					 u64 elapsed)
+{
+	const struct padata_mt_progress *p = &ctx->progress;
+	const struct padata_mt_job *job = ctx->job;
+	u64 rest = padata_mt_scale(elapsed, p->left, p->next - job->start);
+	unsigned long unit = max3(job->align, job->min_chunk, 1UL);
+	unsigned int limit = READ_ONCE(padata_mt_max_helpers);
+
+	limit = min(limit, num_online_cpus() - 1);
+	if (job->max_threads)
+		limit = min(limit, job->max_threads - 1U);
+	limit = min(limit, (p->left - 1) / unit);
+	return min(limit, div_u64(rest, PADATA_MT_WORTH_NS));
+}
+
+VISIBLE_IF_KUNIT struct padata_mt_run *
+padata_mt_alloc_run(unsigned int max_threads)
+{
+	struct padata_mt_run *run;
+
+	KUNIT_STATIC_STUB_REDIRECT(padata_mt_alloc_run, max_threads);
+
+	run = kzalloc_flex(*run, failed, max_threads, PADATA_MT_GFP);
+	if (!run)
+		return NULL;
+
+	run->max_threads = max_threads;
+	refcount_set(&run->ref, 1);
+	raw_spin_lock_init(&run->lock);
+	init_completion(&run->idle);
+	INIT_LIST_HEAD(&run->hungry);
+	INIT_LIST_HEAD(&run->holders);
+
+	return run;
+}
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_alloc_run);
+
+static void padata_mt_describe(struct padata_mt_run *run,
+			       const struct padata_mt_ctx *ctx, u64 elapsed)
+{
+	run->job = *ctx->job;
+	run->map = ctx->map;
+	run->progress = ctx->progress;
+	run->slice = padata_mt_slice(run->progress.next - run->job.start,
+				     elapsed);
+	run->late = ctx->late;
+	run->pflags = current->flags & PADATA_MT_MEMALLOC;
+	run->nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
+	run->cpu = raw_smp_processor_id();
+	run->nid = cpu_to_node(run->cpu);
+}
+
+/* Gives the job a run if helpers are worth it and CPUs are there for them. */
+static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx, u64 elapsed)
+{
+	unsigned int helpers, cpus;
+	struct padata_mt_run *run;
+
+	if (elapsed < PADATA_MT_PROBE_NS || ctx->alone || !pool.ready)
+		return;
+
+	helpers = padata_mt_worthwhile(ctx, elapsed);
+	if (!helpers)
+		return;
+
+	run = padata_mt_alloc_run(1 + helpers);
+	if (!run)
+		return;
+
+	padata_mt_describe(run, ctx, elapsed);
+	padata_mt_find_cpus(run);
+	cpus = cpumask_weight(&run->cpus) -
+	       cpumask_test_cpu(run->cpu, &run->cpus);
+	run->missing = min(helpers, cpus);
+
+	ctx->alone = !run->missing;
+	if (ctx->alone)
+		padata_mt_put_run(run);
+	else
+		ctx->run = run;
+}
+
+/* Not even two chunks, or not two threads */
+static bool padata_mt_is_single(const struct padata_mt_job *job)
+{
+	return job->max_threads == 1 ||
+	       padata_mt_chunk_len(job, job->start, job->size, 0) == job->size;
+}
+
+/* Works on the job until it is closed, or has a run. */
+static void padata_mt_begin(struct padata_mt_ctx *ctx)
+{
+	const struct padata_mt_job *job = ctx->job;
+	struct padata_mt_progress *p = &ctx->progress;
+	struct padata_mt_range chunk;
+	unsigned long want = 0;
+	u64 elapsed;
+	int err;
+
+	if (padata_mt_is_single(job) && !job->killable)
+		want = job->size;
+
+	/* As if one chunk had taken long enough; what is too small has none. */
+	if (job->eager && !padata_mt_is_single(job) &&
+	    !padata_mt_is_killed(job))
+		padata_mt_consider_helpers(ctx, PADATA_MT_WORTH_NS);
+
+	while (p->left && !ctx->run) {
+		chunk.len = 0;
+		err = padata_mt_is_killed(job) ? -EINTR : 0;
+		if (!err) {
+			chunk = padata_mt_take(job, p, want);
+			p->threads = 1;
+			err = padata_mt_call(job, &chunk);
+		}
+		if (err)
+			padata_mt_fail(p, err, &ctx->failed, &chunk);
+		if (!p->left)
+			break;
+		elapsed = padata_mt_elapsed(ctx);
+		want = min(padata_mt_grow(chunk.len),
+			   padata_mt_slice(p->next - job->start, elapsed));
+		if (!padata_mt_is_killed(job))
+			padata_mt_consider_helpers(ctx, elapsed);
+	}
+}
+
+/* Works on the job together with helpers until it is closed and none is left. */
+static void padata_mt_share(struct padata_mt_ctx *ctx)
+{
+	struct padata_mt_run *run = ctx->run;
+
+	scoped_guard(raw_spinlock, &pool.lock)
+		list_add_tail(&run->hungry, &pool.hungry);
+	padata_mt_seek_helpers();
+
+	padata_mt_lead(run, ctx->progress.threads);
+
+	scoped_guard(raw_spinlock, &pool.lock)
+		list_del_init(&run->hungry);
+	if (trace_padata_mt_job_end_enabled())
+		ctx->waited = padata_mt_elapsed(ctx);
+	padata_mt_wait(run);
+	if (ctx->waited)
+		ctx->waited = padata_mt_elapsed(ctx) - ctx->waited;
+
+	scoped_guard(raw_spinlock, &run->lock)
+		ctx->progress = run->progress;
+}
+
+static int padata_mt_cmp_ranges(const void *a, const void *b)
+{
+	const struct padata_mt_range *x = a, *y = b;
+
+	return cmp_int(x->start, y->start);
+}
+
+/* All that was handed out is completed, but for what failed. */
+static void padata_mt_undo(struct padata_mt_ctx *ctx)
+{
+	struct padata_mt_range *failed = &ctx->failed;
+	const struct padata_mt_progress *p = &ctx->progress;
+	const struct padata_mt_job *job = ctx->job;
+	unsigned long next = job->start;
+	unsigned int i;
+
+	if (ctx->run)
+		failed = ctx->run->failed;
+	sort(failed, p->nr_failed, sizeof(*failed), padata_mt_cmp_ranges, NULL);
+	for (i = 0; i < p->nr_failed; i++) {
+		if (next < failed[i].start)
+			job->undo_fn(next, failed[i].start, job->fn_arg);
+		next = failed[i].start + failed[i].len;
+	}
+	if (next < p->next)
+		job->undo_fn(next, p->next, job->fn_arg);
+}
+
+static void padata_mt_end(struct padata_mt_ctx *ctx)
+{
+	const struct padata_mt_progress *p = &ctx->progress;
+	const struct padata_mt_job *job = ctx->job;
+	u64 ns = padata_mt_elapsed(ctx);
+
+	padata_mt_report(job, p->threads, p->chunks, ns);
+	trace_padata_mt_job_end(job, p->threads, p->chunks, ns, ctx->waited,
+				p->err);
+	if (p->err && job->undo_fn)
+		padata_mt_undo(ctx);
+	if (ctx->run)
+		padata_mt_put_run(ctx->run);
+}
+
+/*
+ * A caller that holds the map is itself a helper, and called from the thread
+ * function of this call site.  It waits only for helpers of its own job.
+ */
+static void padata_mt_might_wait(struct lockdep_map *map)
+{
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || lock_is_held(map))
+		return;
+
+	lock_map_acquire(map);
+	lock_map_release(map);
 }
 
 /**
- * padata_do_multithreaded - run a multithreaded job
- * @job: Description of the job.  It is not changed and can be run again.
+ * padata_mt_do_job - padata_do_multithreaded() for one call site
+ * @job: The job.
+ * @map: Stands for waiting for the helpers of this call site's jobs.
  *
- * Calls the job's thread function on chunks that together make up the job, each
- * index in exactly one of them, in the calling task and in helpers at the same
- * time.  If only one thread is allowed, or the work is enough for only one, the
- * thread function is called once, in the calling task.  When helpers cannot be
- * allocated the job runs in fewer threads, at worst in the calling task alone.
- *
- * See struct padata_mt_job for how the job is split.
- *
- * Context: Process context during boot, may sleep.  Locks that the thread
- *          function takes must not be held.
+ * Context: See padata_do_multithreaded().
+ * Return: See padata_do_multithreaded().
  */
-void __init padata_do_multithreaded(const struct padata_mt_job *job)
+int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 {
-	unsigned long threads = padata_mt_threads(job);
-	struct padata_mt_stats stats = {};
+	struct padata_mt_ctx ctx = {
+		.job = job,
+		.map = map,
+		.late = READ_ONCE(pool.late),
+	};
 
-	if (job->size && threads > 1)
-		stats = padata_mt_run_shared(job, threads);
-	else if (job->size)
-		stats = padata_mt_run_alone(job);
+	if (!padata_mt_is_valid(job))
+		return -EINVAL;
 
-	if (job->stats)
-		*job->stats = stats;
+	might_sleep();
+	padata_mt_might_wait(map);
+	trace_padata_mt_job_start(job);
+
+	ctx.progress.next = job->start;
+	ctx.progress.left = job->size;
+	ctx.began = padata_mt_clock(ctx.late);
+
+	atomic_inc(&pool.callers);
+	padata_mt_begin(&ctx);
+	if (ctx.run)
+		padata_mt_share(&ctx);
+	padata_mt_end(&ctx);
+	atomic_dec(&pool.callers);
+
+	/* Now there may be a CPU for another job's helper. */
+	padata_mt_seek_helpers();
+
+	return ctx.progress.err;
 }
+EXPORT_SYMBOL_GPL(padata_mt_do_job);
+
+VISIBLE_IF_KUNIT int padata_mt_set_max_helpers(const char *val,
+					       const struct kernel_param *kp)
+{
+	int n, err = kstrtoint(val, 0, &n);
+
+	if (err || n < 0)
+		return -EINVAL;
+	WRITE_ONCE(padata_mt_max_helpers, n);
+	/* The command line comes before there is anybody to send. */
+	if (pool.ready)
+		padata_mt_seek_helpers();
+
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_set_max_helpers);
+
+static const struct kernel_param_ops padata_mt_max_helpers_ops = {
+	.set = padata_mt_set_max_helpers,
+	.get = param_get_int,
+};
+module_param_cb(max_helpers, &padata_mt_max_helpers_ops, &padata_mt_max_helpers,
+		0644);
+MODULE_PARM_DESC(max_helpers, "Most helpers of all jobs together, 0 for none");
+
+#if IS_ENABLED(CONFIG_KUNIT)
+unsigned int padata_mt_nr_helping(void)
+{
+	return READ_ONCE(pool.helping);
+}
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_nr_helping);
+#endif
 
 /* Comes after workqueue_init() and before the first jobs. */
 static int __init padata_mt_init(void)
 {
-	padata_mt_ready = true;
+	pool.ready = true;
 	return 0;
 }
 early_initcall(padata_mt_init);
+
+/* Comes after clocksource_done_booting(). */
+static int __init padata_mt_init_late(void)
+{
+	pool.late = true;
+	return 0;
+}
+fs_initcall_sync(padata_mt_init_late);

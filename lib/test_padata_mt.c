@@ -2,16 +2,25 @@
 /*
  * KUnit tests for multithreaded padata jobs (kernel/padata_mt.c)
  *
- * A fixture describes a job and records every call of its thread function: the
- * range, the task, and how many calls were under way at once.  After a job has
- * run, pmt_check() compares the record with what padata.h promises for any job.
- * Most tests are thus a description of jobs and one call of pmt_run_and_check().
+ * A fixture describes a job and records every call of its thread function and
+ * of its undo function: the range, the task, what the task looked like, and how
+ * many calls were under way at once.  After a job has run, pmt_check() compares
+ * the record with what padata_mt.h promises for any job.  Most tests are thus a
+ * description of jobs and one call of pmt_run_and_check().
+ *
+ * Built in, the suite runs before the system does.  What differs afterwards,
+ * as the nice value of helpers, is seen when it runs again through debugfs, or
+ * as a module.
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
@@ -19,12 +28,25 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/topology.h>
+#include <linux/workqueue.h>
+
+#include "../kernel/padata_mt_internal.h"
 
 #define PMT_MAX_CALLS		4096
+#define PMT_MAX_UNDOS		64
+#define PMT_MAX_ERRORS		4
 #define PMT_RANDOM_JOBS		300
+#define PMT_PATIENCE		(10 * HZ)
+
+/* Work for which helpers are worth it, even if it is a single index. */
+#define PMT_LONG_NS		(200 * NSEC_PER_USEC)
 
 static unsigned long seed;
 module_param(seed, ulong, 0444);
@@ -44,39 +66,78 @@ struct pmt_call {
 	unsigned long		start;
 	unsigned long		end;
 	struct task_struct	*task;
+	unsigned int		flags;
+	int			nice;
+	int			err;
+	bool			astray;
 };
 
 /**
- * struct pmt_fixture - one job and what its thread function saw
+ * struct pmt_fixture - one job and what its functions saw
  * @test: The running test.
  * @job: The job under test.
  * @stats: What the job reported.
- * @patience: How long a lone thread waits in its call for a second, in jiffies.
- * @met: Two threads were in the thread function, or @patience is exhausted.
+ * @ret: What it returned.
+ * @patience: How long a lone thread waits in its call for others, in jiffies.
+ *            The first call does not, it is alone.
+ * @company: How many threads are to meet.
+ * @met: They did, or @patience is exhausted.
+ * @call_ns: How long every call computes.
  * @dwell_us: How long every call sleeps.
  * @helper_dwell_us: How long calls in helpers sleep.
+ * @nr_fail: How many of @fail are to fail.
+ * @fail: The indices whose chunks fail.
+ * @fail_together: All threads fail once they have met.
+ * @kill_at: The caller gets a fatal signal before this index is done.
+ * @killed: It got it.
+ * @lift: Helpers wait until they have the nice value of the caller.
+ * @lifted: One had.
+ * @inner: The job that every call runs in turn.
+ * @cpus: Where helpers may run, or NULL.
  * @main: The task that runs the job.
  * @lock: Held to change what follows.
  * @active: Calls under way.
  * @max_active: The highest @active so far.
+ * @nr_errors: Errors that were returned.
+ * @after_error: Calls that began after one.
+ * @inner_err: Calls of @inner that went wrong.
  * @nr_calls: Calls so far.
  * @calls: The first PMT_MAX_CALLS of them.
+ * @nr_undos: Calls of the undo function so far.
+ * @undos: The first PMT_MAX_UNDOS of them.
  */
 struct pmt_fixture {
 	struct kunit		*test;
 	struct padata_mt_job	job;
 	struct padata_mt_stats	stats;
+	int			ret;
 	unsigned long		patience;
+	unsigned int		company;
 	struct completion	met;
+	u64			call_ns;
 	unsigned int		dwell_us;
 	unsigned int		helper_dwell_us;
+	unsigned int		nr_fail;
+	unsigned long		fail[PMT_MAX_ERRORS];
+	bool			fail_together;
+	unsigned long		kill_at;
+	bool			killed;
+	bool			lift;
+	bool			lifted;
+	const struct padata_mt_job *inner;
+	const struct cpumask	*cpus;
 	struct task_struct	*main;
 
 	spinlock_t		lock;	/* Protects the members below */
 	unsigned int		active;
 	unsigned int		max_active;
+	unsigned int		nr_errors;
+	unsigned int		after_error;
+	unsigned int		inner_err;
 	unsigned int		nr_calls;
 	struct pmt_call		calls[PMT_MAX_CALLS];
+	unsigned int		nr_undos;
+	struct pmt_call		undos[PMT_MAX_UNDOS];
 };
 
 static void pmt_expect(struct pmt_fixture *fx, bool met, const char *what)
@@ -84,58 +145,182 @@ static void pmt_expect(struct pmt_fixture *fx, bool met, const char *what)
 	struct padata_mt_job *job = &fx->job;
 
 	KUNIT_EXPECT_TRUE_MSG(fx->test, met,
-			      "%s: start %lu size %lu align %lu min_chunk %lu max_threads %d numa_aware %d",
+			      "%s: start %lu size %lu align %lu min_chunk %lu max_threads %d numa_aware %d eager %d killable %d ret %d",
 			      what, job->start, job->size, job->align,
 			      job->min_chunk, job->max_threads,
-			      job->numa_aware);
+			      job->numa_aware, job->eager, job->killable,
+			      fx->ret);
 }
 
 #define PMT_EXPECT(fx, condition)	pmt_expect(fx, condition, #condition)
 
-static unsigned int pmt_enter(struct pmt_fixture *fx, unsigned long start,
-			      unsigned long end)
+/* Tests of helpers make no sense where there are none. */
+static void pmt_need_cpus(struct kunit *test, unsigned int cpus)
 {
+	if (!IS_ENABLED(CONFIG_PADATA) || num_online_cpus() < cpus)
+		kunit_skip(test, "needs PADATA and %u CPUs", cpus);
+}
+
+static bool pmt_is_in(unsigned long index, const struct pmt_call *call)
+{
+	return call->start <= index && index < call->end;
+}
+
+/* The error of a chunk says which index was at fault. */
+static int pmt_error(const struct pmt_fixture *fx, const struct pmt_call *call)
+{
+	unsigned int i;
+
+	for (i = 0; i < fx->nr_fail; i++)
+		if (pmt_is_in(fx->fail[i], call))
+			return -1000 - i;
+
+	return 0;
+}
+
+static bool pmt_is_astray(const struct pmt_fixture *fx)
+{
+	if (fx->main == current || !fx->cpus)
+		return false;
+
+	return !cpumask_subset(current->cpus_ptr, fx->cpus);
+}
+
+static unsigned int pmt_enter(struct pmt_fixture *fx, struct pmt_call *call)
+{
+	unsigned int n;
+
 	guard(spinlock)(&fx->lock);
 
-	if (fx->nr_calls < PMT_MAX_CALLS)
-		fx->calls[fx->nr_calls] = (struct pmt_call){
-			.start = start, .end = end, .task = current,
-		};
-	fx->nr_calls++;
+	n = fx->nr_calls++;
+	if (n < PMT_MAX_CALLS)
+		fx->calls[n] = *call;
+	fx->after_error += !!fx->nr_errors;
 	fx->active++;
 	fx->max_active = max(fx->max_active, fx->active);
 
-	return fx->max_active;
+	return n;
 }
 
-static void pmt_leave(struct pmt_fixture *fx)
+static void pmt_leave(struct pmt_fixture *fx, unsigned int n, int err)
 {
 	guard(spinlock)(&fx->lock);
+
 	fx->active--;
+	fx->nr_errors += !!err;
+	if (n < PMT_MAX_CALLS)
+		fx->calls[n].err = err;
 }
 
-static void pmt_thread_fn(unsigned long start, unsigned long end, void *arg)
+static void pmt_compute(u64 ns)
 {
-	struct pmt_fixture *fx = arg;
-	unsigned int dwell_us = fx->dwell_us;
+	u64 end = ktime_get_ns() + ns;
 
-	/* The first to know ends the waiting, for the rest of the job too. */
-	if (pmt_enter(fx, start, end) > 1 || !fx->patience ||
+	while (ns && ktime_get_ns() < end)
+		cpu_relax();
+}
+
+/* The first to know ends the waiting, for the rest of the job too. */
+static void pmt_meet(struct pmt_fixture *fx, unsigned int n)
+{
+	if (!fx->patience || !n || completion_done(&fx->met))
+		return;
+	if (READ_ONCE(fx->max_active) >= fx->company ||
 	    !wait_for_completion_timeout(&fx->met, fx->patience))
 		complete_all(&fx->met);
+}
+
+static void pmt_sleep(struct pmt_fixture *fx)
+{
+	unsigned int us = fx->dwell_us;
 
 	if (current != fx->main)
-		dwell_us += fx->helper_dwell_us;
-	if (dwell_us)
-		usleep_range(dwell_us, 2 * dwell_us);
+		us += fx->helper_dwell_us;
+	if (us)
+		usleep_range(us, 2 * us);
+}
 
-	pmt_leave(fx);
+static void pmt_be_lifted(struct pmt_fixture *fx)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+
+	if (!fx->lift || current == fx->main)
+		return;
+	while (task_nice(current) != task_nice(fx->main)) {
+		if (time_after(jiffies, end))
+			return;
+		usleep_range(100, 200);
+	}
+	WRITE_ONCE(fx->lifted, true);
+}
+
+static void pmt_kill(struct pmt_fixture *fx, const struct pmt_call *call)
+{
+	if (fx->killed || !pmt_is_in(fx->kill_at, call))
+		return;
+	fx->killed = true;
+	send_sig(SIGKILL, fx->main, 1);
+}
+
+static void pmt_run_inner(struct pmt_fixture *fx)
+{
+	struct padata_mt_job job = *fx->inner;
+	atomic_long_t sum = ATOMIC_LONG_INIT(0);
+
+	job.fn_arg = &sum;
+	if (!padata_do_multithreaded(&job) &&
+	    atomic_long_read(&sum) == job.size)
+		return;
+
+	guard(spinlock)(&fx->lock);
+	fx->inner_err++;
+}
+
+static int pmt_thread_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_fixture *fx = arg;
+	struct pmt_call call = {
+		.start = start, .end = end, .task = current,
+		.flags = current->flags, .nice = task_nice(current),
+		.astray = pmt_is_astray(fx),
+	};
+	unsigned int n = pmt_enter(fx, &call);
+
+	pmt_meet(fx, n);
+	pmt_compute(fx->call_ns);
+	pmt_sleep(fx);
+	pmt_be_lifted(fx);
+	pmt_kill(fx, &call);
+	if (fx->inner)
+		pmt_run_inner(fx);
+
+	call.err = pmt_error(fx, &call);
+	if (fx->fail_together && n)
+		call.err = -2000;
+	pmt_leave(fx, n, call.err);
+
+	return call.err;
+}
+
+static void pmt_undo_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_fixture *fx = arg;
+
+	guard(spinlock)(&fx->lock);
+
+	if (fx->nr_undos < PMT_MAX_UNDOS)
+		fx->undos[fx->nr_undos] = (struct pmt_call){
+			.start = start, .end = end, .task = current,
+			.astray = fx->active,
+		};
+	fx->nr_undos++;
 }
 
 static void pmt_shape_job(struct pmt_fixture *fx, const struct pmt_shape *shape)
 {
 	fx->job = (struct padata_mt_job){
 		.thread_fn	= pmt_thread_fn,
+		.undo_fn	= pmt_undo_fn,
 		.fn_arg		= fx,
 		.start		= shape->start,
 		.size		= shape->size,
@@ -146,18 +331,23 @@ static void pmt_shape_job(struct pmt_fixture *fx, const struct pmt_shape *shape)
 	};
 }
 
-/* __ref: init section suites run before init memory is freed, and only then. */
-static void __ref pmt_run(struct pmt_fixture *fx)
+static void pmt_run(struct pmt_fixture *fx)
 {
 	fx->main = current;
 	fx->active = 0;
 	fx->max_active = 0;
+	fx->nr_errors = 0;
+	fx->after_error = 0;
+	fx->inner_err = 0;
 	fx->nr_calls = 0;
+	fx->nr_undos = 0;
+	fx->killed = false;
+	fx->lifted = false;
 	/* Poison, so that what is not written is noticed. */
 	memset(&fx->stats, 0xa5, sizeof(fx->stats));
 	reinit_completion(&fx->met);
 
-	padata_do_multithreaded(&fx->job);
+	fx->ret = padata_do_multithreaded(&fx->job);
 }
 
 static int pmt_cmp_calls(const void *a, const void *b)
@@ -167,7 +357,10 @@ static int pmt_cmp_calls(const void *a, const void *b)
 	return cmp_int(x->start, y->start);
 }
 
-/* Every index was given to the thread function exactly once. */
+/*
+ * Every index was given to the thread function at most once, in order, and at
+ * least once if there was no error.
+ */
 static void pmt_check_coverage(struct pmt_fixture *fx)
 {
 	unsigned long next = fx->job.start;
@@ -178,22 +371,24 @@ static void pmt_check_coverage(struct pmt_fixture *fx)
 	for (call = fx->calls; call < fx->calls + fx->nr_calls; call++) {
 		PMT_EXPECT(fx, call->start == next);
 		PMT_EXPECT(fx, call->start < call->end);
+		PMT_EXPECT(fx, !call->astray);
 		next = call->end;
 	}
-	PMT_EXPECT(fx, next == fx->job.start + fx->job.size);
+	PMT_EXPECT(fx, fx->ret || next == fx->job.start + fx->job.size);
 }
 
 /* Inner boundaries are aligned, and inner chunks large enough. */
 static void pmt_check_chunks(struct pmt_fixture *fx)
 {
 	unsigned long align = max(fx->job.align, 1UL);
+	unsigned long last = fx->job.start + fx->job.size;
 	struct pmt_call *call;
 	unsigned int i;
 
 	for (i = 1; i < fx->nr_calls; i++) {
 		call = &fx->calls[i];
 		PMT_EXPECT(fx, call->start % align == 0);
-		if (i < fx->nr_calls - 1)
+		if (call->end != last)
 			PMT_EXPECT(fx, call->end - call->start >=
 				       fx->job.min_chunk);
 	}
@@ -217,9 +412,10 @@ static unsigned int pmt_count_tasks(struct pmt_fixture *fx)
 /* The limit held, nobody is left behind, and the report is true. */
 static void pmt_check_threads(struct pmt_fixture *fx)
 {
-	unsigned int limit = max(fx->job.max_threads, 1);
+	unsigned int limit = fx->job.max_threads ?: INT_MAX;
 	unsigned int tasks = pmt_count_tasks(fx);
 
+	limit = min(limit, num_online_cpus());
 	PMT_EXPECT(fx, fx->active == 0);
 	PMT_EXPECT(fx, fx->max_active <= limit);
 	PMT_EXPECT(fx, tasks <= limit);
@@ -228,23 +424,95 @@ static void pmt_check_threads(struct pmt_fixture *fx)
 		return;
 	PMT_EXPECT(fx, fx->stats.threads == tasks);
 	PMT_EXPECT(fx, fx->stats.chunks == fx->nr_calls);
+	PMT_EXPECT(fx, fx->stats.ns >= fx->call_ns * !!fx->nr_calls);
 }
 
-static bool pmt_is_for_one_thread(const struct padata_mt_job *job)
+/* One chunk of the smallest size is all of it. */
+static bool pmt_is_one_chunk(const struct padata_mt_job *job)
 {
-	unsigned long unit = max3(job->min_chunk, job->align, 1UL);
+	unsigned long align = max(job->align, 1UL);
+	unsigned long len = max(job->min_chunk, 1UL);
+	unsigned long over;
 
-	return job->max_threads <= 1 || job->size / unit <= 1;
+	if (len >= job->size)
+		return true;
+	over = (job->start + len) % align;
+
+	return over && align - over >= job->size - len;
 }
 
 /* A job for one thread is one call, in the task that runs it. */
 static void pmt_check_single(struct pmt_fixture *fx)
 {
-	if (!fx->job.size || !pmt_is_for_one_thread(&fx->job))
+	const struct padata_mt_job *job = &fx->job;
+
+	if (!job->size || (job->max_threads != 1 && !pmt_is_one_chunk(job)))
 		return;
 
-	PMT_EXPECT(fx, fx->nr_calls == 1);
-	PMT_EXPECT(fx, fx->calls[0].task == fx->main);
+	PMT_EXPECT(fx, fx->nr_calls == 1 || job->killable);
+	PMT_EXPECT(fx, pmt_count_tasks(fx) <= 1);
+	PMT_EXPECT(fx, !fx->nr_calls || fx->calls[0].task == fx->main);
+}
+
+static bool pmt_has_raised(const struct pmt_fixture *fx, int err)
+{
+	unsigned int i;
+
+	for (i = 0; i < fx->nr_calls; i++)
+		if (fx->calls[i].err == err)
+			return true;
+
+	return false;
+}
+
+/* An error that was raised is returned, and nothing new began after it. */
+static void pmt_check_error(struct pmt_fixture *fx)
+{
+	bool killed = fx->killed && fx->job.killable;
+
+	PMT_EXPECT(fx, !fx->nr_errors == !fx->ret || killed);
+	if (fx->ret)
+		PMT_EXPECT(fx, (killed && fx->ret == -EINTR) ||
+			       pmt_has_raised(fx, fx->ret));
+
+	/* Others may go on until the failed thread has come to tell. */
+	PMT_EXPECT(fx, pmt_count_tasks(fx) > 1 || !fx->after_error);
+	PMT_EXPECT(fx, fx->nr_errors <= pmt_count_tasks(fx));
+}
+
+/* Takes the next run of completed neighbours from *@i on. */
+static bool pmt_next_done(const struct pmt_fixture *fx, unsigned int *i,
+			  struct pmt_call *done)
+{
+	while (*i < fx->nr_calls && fx->calls[*i].err)
+		(*i)++;
+	if (*i == fx->nr_calls)
+		return false;
+
+	done->start = fx->calls[*i].start;
+	while (*i < fx->nr_calls && !fx->calls[*i].err)
+		done->end = fx->calls[(*i)++].end;
+
+	return true;
+}
+
+/* What was completed was undone, in order, by the caller, when all was quiet. */
+static void pmt_check_undo(struct pmt_fixture *fx)
+{
+	struct pmt_call done;
+	unsigned int i = 0, n = 0;
+
+	while (fx->ret && fx->job.undo_fn && pmt_next_done(fx, &i, &done)) {
+		struct pmt_call *undo = &fx->undos[n++];
+
+		if (n > min(fx->nr_undos, PMT_MAX_UNDOS))
+			break;
+		PMT_EXPECT(fx, undo->start == done.start);
+		PMT_EXPECT(fx, undo->end == done.end);
+		PMT_EXPECT(fx, undo->task == fx->main);
+		PMT_EXPECT(fx, !undo->astray);
+	}
+	PMT_EXPECT(fx, fx->nr_undos == n);
 }
 
 static void pmt_check(struct pmt_fixture *fx)
@@ -255,12 +523,33 @@ static void pmt_check(struct pmt_fixture *fx)
 	pmt_check_chunks(fx);
 	pmt_check_threads(fx);
 	pmt_check_single(fx);
+	pmt_check_error(fx);
+	pmt_check_undo(fx);
 }
 
 static void pmt_run_and_check(struct pmt_fixture *fx)
 {
 	pmt_run(fx);
 	pmt_check(fx);
+}
+
+static void pmt_init_fixture(struct pmt_fixture *fx, struct kunit *test)
+{
+	fx->test = test;
+	fx->company = 2;
+	fx->kill_at = ULONG_MAX;
+	spin_lock_init(&fx->lock);
+	init_completion(&fx->met);
+}
+
+static struct pmt_fixture *pmt_new_fixture(struct kunit *test)
+{
+	struct pmt_fixture *fx = kunit_kzalloc(test, sizeof(*fx), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fx);
+	pmt_init_fixture(fx, test);
+
+	return fx;
 }
 
 static const struct pmt_shape pmt_shapes[] = {
@@ -291,8 +580,6 @@ static const struct pmt_shape pmt_shapes[] = {
 	{ "align 0",		3,	1000,	0,	1,	4 },
 	{ "min_chunk 0",	3,	1000,	1,	0,	4 },
 	{ "max_threads 0",	3,	1000,	1,	1,	0 },
-	{ "max_threads -1",	3,	1000,	1,	1,	-1 },
-	{ "max_threads lowest",	3,	1000,	1,	1,	INT_MIN },
 	{ "all 0",		3,	1000,	0,	0,	0 },
 	{ "huge",		0,	ULONG_MAX, 1,	1,	4 },
 	{ "huge, align 3",	1,	ULONG_MAX - 1, 3, 1,	4 },
@@ -313,11 +600,16 @@ static void pmt_test_shapes(struct kunit *test)
 
 	/* Give helpers a chance to have their part of it. */
 	fx->patience = 1;
+	fx->call_ns = PMT_LONG_NS;
 	pmt_shape_job(fx, test->param_value);
 	pmt_run_and_check(fx);
+	KUNIT_EXPECT_EQ(test, fx->ret, 0);
 
 	fx->job.numa_aware = true;
+	fx->job.eager = true;
+	fx->job.killable = true;
 	pmt_run_and_check(fx);
+	KUNIT_EXPECT_EQ(test, fx->ret, 0);
 }
 
 static void pmt_random_shape(struct rnd_state *rnd, struct pmt_shape *shape)
@@ -338,22 +630,54 @@ static void pmt_random_shape(struct rnd_state *rnd, struct pmt_shape *shape)
 		shape->start = ULONG_MAX - shape->start - shape->size;
 }
 
-static void pmt_test_random(struct kunit *test)
+/* Every second job fails, in up to PMT_MAX_ERRORS places. */
+static void pmt_random_errors(struct rnd_state *rnd, struct pmt_fixture *fx)
+{
+	unsigned int i;
+
+	fx->nr_fail = 0;
+	if (prandom_u32_state(rnd) % 2 || !fx->job.size)
+		return;
+
+	fx->nr_fail = 1 + prandom_u32_state(rnd) % PMT_MAX_ERRORS;
+	for (i = 0; i < fx->nr_fail; i++)
+		fx->fail[i] = fx->job.start +
+			      prandom_u32_state(rnd) % fx->job.size;
+}
+
+static void pmt_random_job(struct rnd_state *rnd, struct pmt_fixture *fx)
+{
+	static const u64 call_ns[] = { 0, 1000, 20000, PMT_LONG_NS };
+	struct pmt_shape shape = {};
+	u32 bits = prandom_u32_state(rnd);
+
+	pmt_random_shape(rnd, &shape);
+	pmt_shape_job(fx, &shape);
+	pmt_random_errors(rnd, fx);
+	fx->job.numa_aware = bits & 1;
+	fx->job.killable = bits & 2;
+	fx->job.eager = bits & 128;
+	fx->call_ns = call_ns[(bits >> 2) % ARRAY_SIZE(call_ns)];
+	fx->patience = bits & 64 ? 1 : 0;
+}
+
+static void pmt_seed(struct kunit *test, struct rnd_state *rnd)
 {
 	u64 used = seed ?: get_random_long();
+
+	kunit_info(test, "repeat with test_padata_mt.seed=%llu\n", used);
+	prandom_seed_state(rnd, used);
+}
+
+static void pmt_test_random(struct kunit *test)
+{
 	struct pmt_fixture *fx = test->priv;
-	struct pmt_shape shape = {};
 	struct rnd_state rnd;
 	unsigned int i;
 
-	kunit_info(test, "repeat with test_padata_mt.seed=%llu\n", used);
-	prandom_seed_state(&rnd, used);
-	fx->patience = 1;
-
+	pmt_seed(test, &rnd);
 	for (i = 0; i < PMT_RANDOM_JOBS; i++) {
-		pmt_random_shape(&rnd, &shape);
-		pmt_shape_job(fx, &shape);
-		fx->job.numa_aware = i % 2;
+		pmt_random_job(&rnd, fx);
 		pmt_run_and_check(fx);
 		if (test->status == KUNIT_FAILURE)
 			break;
@@ -362,25 +686,60 @@ static void pmt_test_random(struct kunit *test)
 
 static void pmt_test_empty(struct kunit *test)
 {
-	static const struct pmt_shape shape = {
-		.start = 5, .align = 1, .min_chunk = 1, .max_threads = 4,
-	};
+	static const struct pmt_shape shape = { .start = 5, .max_threads = 4 };
 	struct pmt_fixture *fx = test->priv;
 
 	pmt_shape_job(fx, &shape);
 	pmt_run_and_check(fx);
 
+	KUNIT_EXPECT_EQ(test, fx->ret, 0);
 	KUNIT_EXPECT_EQ(test, fx->nr_calls, 0);
 	KUNIT_EXPECT_EQ(test, fx->stats.threads, 0);
 	KUNIT_EXPECT_EQ(test, fx->stats.chunks, 0);
 }
 
+static void pmt_expect_invalid(struct pmt_fixture *fx)
+{
+	pmt_run(fx);
+	PMT_EXPECT(fx, fx->ret == -EINVAL);
+	PMT_EXPECT(fx, !fx->nr_calls);
+}
+
+/* Even where there is nothing to do. */
+static void pmt_test_invalid(struct kunit *test)
+{
+	static const struct pmt_shape shape = { .start = 5, .size = 10 };
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i;
+
+	kunit_warning_suppress(test) {
+		for (i = 0; i < 2; i++) {
+			pmt_shape_job(fx, &shape);
+			fx->job.size *= i;
+			fx->job.max_threads = -1;
+			pmt_expect_invalid(fx);
+			fx->job.max_threads = INT_MIN;
+			pmt_expect_invalid(fx);
+			fx->job.max_threads = 0;
+			fx->job.thread_fn = NULL;
+			pmt_expect_invalid(fx);
+		}
+		pmt_shape_job(fx, &shape);
+		fx->job.start = ULONG_MAX - 9;
+		pmt_expect_invalid(fx);
+		fx->job.start = 1;
+		fx->job.size = ULONG_MAX;
+		pmt_expect_invalid(fx);
+	}
+}
+
 static const struct pmt_shape pmt_parallel_shapes[] = {
-	{ "least for two",	0,	2,	1,	1,	2 },
-	{ "min_chunk decides",	0,	200,	1,	100,	2 },
-	{ "align decides",	0,	128,	64,	1,	2 },
+	{ "least for two",	0,	3,	1,	1,	2 },
+	{ "min_chunk decides",	0,	300,	1,	100,	2 },
+	{ "align decides",	0,	192,	64,	1,	2 },
 	{ "many",		0,	1000,	1,	1,	8 },
 	{ "huge",		0,	ULONG_MAX, 1,	1,	8 },
+	{ "no limit",		0,	1000,	1,	1,	0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(pmt_parallel, pmt_parallel_shapes, name);
@@ -389,7 +748,9 @@ static void pmt_test_parallel(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
 
-	fx->patience = 10 * HZ;
+	pmt_need_cpus(test, 2);
+	fx->patience = PMT_PATIENCE;
+	fx->call_ns = PMT_LONG_NS;
 	pmt_shape_job(fx, test->param_value);
 	pmt_run_and_check(fx);
 
@@ -414,14 +775,22 @@ static const struct pmt_shape pmt_parallel_shape = {
 	.start = 3, .size = 1000, .align = 4, .min_chunk = 10, .max_threads = 4,
 };
 
+/* A job that surely has a helper */
+static void pmt_shape_parallel(struct pmt_fixture *fx)
+{
+	pmt_shape_job(fx, &pmt_parallel_shape);
+	fx->patience = PMT_PATIENCE;
+	fx->call_ns = PMT_LONG_NS;
+}
+
 static void pmt_test_straggler(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
 
+	pmt_need_cpus(test, 2);
 	/* The main thread has done the rest long before the helper is done. */
-	fx->patience = 10 * HZ;
 	fx->helper_dwell_us = 50000;
-	pmt_shape_job(fx, &pmt_parallel_shape);
+	pmt_shape_parallel(fx);
 	pmt_run_and_check(fx);
 
 	KUNIT_EXPECT_GE(test, fx->stats.threads, 2);
@@ -433,12 +802,15 @@ static void pmt_test_run_again(struct kunit *test)
 	struct padata_mt_job before;
 	unsigned int i;
 
+	pmt_shape_parallel(fx);
 	fx->patience = 1;
-	pmt_shape_job(fx, &pmt_parallel_shape);
 	memcpy(&before, &fx->job, sizeof(before));
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 6; i++) {
+		fx->nr_fail = i % 2;
+		fx->fail[0] = 500;
 		pmt_run_and_check(fx);
+		KUNIT_EXPECT_EQ(test, !fx->ret, !fx->nr_fail);
 		KUNIT_EXPECT_MEMEQ(test, &fx->job, &before, sizeof(before));
 	}
 }
@@ -447,8 +819,8 @@ static void pmt_test_no_stats(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
 
+	pmt_shape_parallel(fx);
 	fx->patience = 1;
-	pmt_shape_job(fx, &pmt_parallel_shape);
 	fx->job.stats = NULL;
 	pmt_run_and_check(fx);
 
@@ -456,17 +828,598 @@ static void pmt_test_no_stats(struct kunit *test)
 	pmt_run_and_check(fx);
 }
 
-static int pmt_test_init(struct kunit *test)
+struct pmt_errors {
+	const char	*name;
+	unsigned int	nr_fail;
+	unsigned long	fail[PMT_MAX_ERRORS];
+	int		max_threads;
+	bool		no_undo;
+};
+
+static const struct pmt_errors pmt_errors[] = {
+	{ "first",		1, { 3 },	4 },
+	{ "middle",		1, { 500 },	4 },
+	{ "last",		1, { 1002 },	4 },
+	{ "first, one thread",	1, { 3 },	1 },
+	{ "last, one thread",	1, { 1002 },	1 },
+	{ "several",		4, { 400, 410, 500, 600 }, 4 },
+	{ "all about the first", 3, { 3, 4, 5 }, 4 },
+	{ "without undo",	1, { 500 },	4,	true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pmt_errors, pmt_errors, name);
+
+static void pmt_test_errors(struct kunit *test)
+{
+	const struct pmt_errors *errors = test->param_value;
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i, late = 0;
+
+	for (i = 0; i < 20; i++) {
+		pmt_shape_parallel(fx);
+		fx->patience = i % 2;
+		fx->call_ns = i % 4 ? 20000 : PMT_LONG_NS;
+		fx->job.killable = i & 4;
+		fx->job.max_threads = errors->max_threads;
+		fx->nr_fail = errors->nr_fail;
+		memcpy(fx->fail, errors->fail, sizeof(fx->fail));
+		if (errors->no_undo)
+			fx->job.undo_fn = NULL;
+		pmt_run_and_check(fx);
+		KUNIT_EXPECT_NE(test, fx->ret, 0);
+		late += fx->after_error >= fx->max_active + fx->nr_errors;
+	}
+	/* A thread may have been preempted before it could tell. */
+	KUNIT_EXPECT_LE(test, late, 10);
+}
+
+/* All threads are in the thread function, and fail there. */
+static void pmt_test_fail_together(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	unsigned int threads = min(4, num_online_cpus());
+
+	pmt_need_cpus(test, 2);
+	pmt_shape_parallel(fx);
+	fx->company = threads;
+	fx->fail_together = true;
+	pmt_run_and_check(fx);
+
+	KUNIT_EXPECT_EQ(test, fx->ret, -2000);
+	KUNIT_EXPECT_EQ(test, fx->nr_errors, threads);
+	KUNIT_EXPECT_EQ(test, fx->nr_undos, 1);
+}
+
+/* Tasks to run jobs in: they end before the test does. */
+struct pmt_task {
+	struct pmt_fixture	*fx;
+	const struct cpumask	*cpus;
+	unsigned int		jobs;
+	bool			sigkill;
+	bool			early;
+	struct rnd_state	rnd;
+	struct completion	done;
+	struct work_struct	work;
+};
+
+static int pmt_task_fn(void *arg)
+{
+	struct pmt_task *task = arg;
+
+	if (task->cpus)
+		set_cpus_allowed_ptr(current, task->cpus);
+	if (task->sigkill)
+		allow_signal(SIGKILL);
+	if (task->early)
+		send_sig(SIGKILL, current, 1);
+	pmt_run(task->fx);
+
+	kthread_complete_and_exit(&task->done, 0);
+}
+
+static void pmt_start(struct pmt_task *task, int (*fn)(void *arg))
+{
+	struct task_struct *thread;
+
+	init_completion(&task->done);
+	thread = kthread_run(fn, task, "test_padata_mt");
+	KUNIT_ASSERT_FALSE(task->fx->test, IS_ERR(thread));
+}
+
+static void pmt_run_in_task(struct pmt_task *task)
+{
+	pmt_start(task, pmt_task_fn);
+	wait_for_completion(&task->done);
+	pmt_check(task->fx);
+}
+
+static void pmt_test_killed(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_task task = { .fx = fx, .sigkill = true };
+	static const unsigned long at[] = { 3, 100, 500, 990 };
+	unsigned int i;
+
+	for (i = 0; i < 4 * ARRAY_SIZE(at); i++) {
+		pmt_shape_parallel(fx);
+		fx->patience = i & 1;
+		fx->job.killable = true;
+		fx->job.max_threads = i & 2 ? 1 : 4;
+		fx->kill_at = at[i / 4];
+		pmt_run_in_task(&task);
+		/* Too late, if nothing was left to hand out. */
+		KUNIT_EXPECT_TRUE(test, fx->ret == -EINTR ||
+				  fx->calls[fx->nr_calls - 1].end == 1003);
+		KUNIT_EXPECT_TRUE(test, fx->killed);
+		if (i < 4)
+			KUNIT_EXPECT_EQ(test, fx->ret, -EINTR);
+	}
+}
+
+static void pmt_test_killed_early(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_task task = { .fx = fx, .sigkill = true, .early = true };
+
+	pmt_shape_parallel(fx);
+	fx->job.killable = true;
+	pmt_start(&task, pmt_task_fn);
+	wait_for_completion(&task.done);
+
+	KUNIT_EXPECT_EQ(test, fx->ret, -EINTR);
+	KUNIT_EXPECT_EQ(test, fx->nr_calls, 0);
+	KUNIT_EXPECT_EQ(test, fx->nr_undos, 0);
+}
+
+static void pmt_test_not_killable(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_task task = { .fx = fx, .sigkill = true };
+
+	pmt_shape_parallel(fx);
+	fx->patience = 1;
+	fx->kill_at = 100;
+	pmt_run_in_task(&task);
+
+	KUNIT_EXPECT_EQ(test, fx->ret, 0);
+	KUNIT_EXPECT_TRUE(test, fx->killed);
+}
+
+static int pmt_count_fn(unsigned long start, unsigned long end, void *arg)
+{
+	atomic_long_add(end - start, arg);
+	pmt_compute(20000);
+
+	return 0;
+}
+
+/* Every call of the outer job runs an inner one. */
+static void pmt_test_nested(struct kunit *test)
+{
+	static const struct padata_mt_job inner = {
+		.thread_fn = pmt_count_fn, .start = 7, .size = 100,
+		.min_chunk = 3,
+	};
+	struct pmt_fixture *fx = test->priv;
+
+	pmt_shape_parallel(fx);
+	fx->patience = 1;
+	fx->inner = &inner;
+	pmt_run_and_check(fx);
+
+	KUNIT_EXPECT_EQ(test, fx->ret, 0);
+	KUNIT_EXPECT_EQ(test, fx->inner_err, 0);
+}
+
+/* The same call site in outer and inner calls */
+static int pmt_recurse_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct padata_mt_job job = {
+		.thread_fn = pmt_recurse_fn, .fn_arg = arg, .size = 3,
+	};
+	int *depth = arg;
+
+	pmt_compute(PMT_LONG_NS / 2);
+	if (end - start > 1)
+		return pmt_recurse_fn(start, start + 1, arg) ?:
+		       pmt_recurse_fn(start + 1, end, arg);
+	if (depth[0] == 0)
+		return 0;
+
+	job.fn_arg = depth + 1;
+	return padata_do_multithreaded(&job);
+}
+
+static void pmt_test_recursive(struct kunit *test)
+{
+	int depths[] = { 3, 2, 1, 0 };
+
+	KUNIT_EXPECT_EQ(test, pmt_recurse_fn(0, 1, depths), 0);
+}
+
+static int pmt_many_fn(void *arg)
+{
+	struct pmt_task *task = arg;
+	unsigned int i;
+
+	for (i = 0; i < task->jobs; i++) {
+		pmt_random_job(&task->rnd, task->fx);
+		pmt_run_and_check(task->fx);
+	}
+	kthread_complete_and_exit(&task->done, 0);
+}
+
+/* Callers are never refused, whatever others do. */
+static void pmt_test_many(struct kunit *test)
+{
+	struct pmt_task tasks[6] = {};
+	struct rnd_state rnd;
+	unsigned int i;
+
+	pmt_seed(test, &rnd);
+	for (i = 0; i < ARRAY_SIZE(tasks); i++) {
+		tasks[i].fx = pmt_new_fixture(test);
+		tasks[i].jobs = 40;
+		prandom_seed_state(&tasks[i].rnd, prandom_u32_state(&rnd));
+	}
+	for (i = 0; i < ARRAY_SIZE(tasks); i++)
+		pmt_start(&tasks[i], pmt_many_fn);
+	for (i = 0; i < ARRAY_SIZE(tasks); i++)
+		wait_for_completion(&tasks[i].done);
+}
+
+static void pmt_work_fn(struct work_struct *work)
+{
+	struct pmt_task *task = container_of(work, struct pmt_task, work);
+
+	pmt_run(task->fx);
+}
+
+static void pmt_run_in_work(struct pmt_task *task, struct workqueue_struct *wq)
+{
+	INIT_WORK_ONSTACK(&task->work, pmt_work_fn);
+	queue_work_on(0, wq, &task->work);
+	flush_work(&task->work);
+	destroy_work_on_stack(&task->work);
+	pmt_check(task->fx);
+}
+
+/* A bound work item may have helpers elsewhere, and reclaim is no obstacle. */
+static void pmt_test_reclaim_worker(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_task task = { .fx = fx };
+	struct workqueue_struct *wq;
+
+	pmt_need_cpus(test, 2);
+	wq = alloc_workqueue("test_padata_mt", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
+	KUNIT_ASSERT_NOT_NULL(test, wq);
+	pmt_shape_parallel(fx);
+	pmt_run_in_work(&task, wq);
+	destroy_workqueue(wq);
+
+	KUNIT_EXPECT_GE(test, fx->max_active, 2);
+}
+
+static void pmt_test_one_cpu(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_task task = { .fx = fx, .cpus = cpumask_of(0) };
+
+	pmt_shape_parallel(fx);
+	fx->patience = 1;
+	pmt_run_in_task(&task);
+
+	KUNIT_EXPECT_EQ(test, fx->stats.threads, 1);
+}
+
+static void pmt_test_two_cpus(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct cpumask *cpus = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+	struct pmt_task task = { .fx = fx, .cpus = cpus };
+
+	pmt_need_cpus(test, 2);
+	KUNIT_ASSERT_NOT_NULL(test, cpus);
+	cpumask_set_cpu(0, cpus);
+	cpumask_set_cpu(1, cpus);
+	fx->cpus = cpus;
+	pmt_shape_parallel(fx);
+	pmt_run_in_task(&task);
+
+	KUNIT_EXPECT_EQ(test, fx->stats.threads, 2);
+}
+
+static bool pmt_is_on_a_node(const struct task_struct *task)
+{
+	int nid;
+
+	for_each_online_node(nid)
+		if (cpumask_subset(task->cpus_ptr, cpumask_of_node(nid)))
+			return true;
+
+	return false;
+}
+
+static int pmt_node_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_fixture *fx = arg;
+	int err = pmt_thread_fn(start, end, arg);
+
+	if (current != fx->main && !pmt_is_on_a_node(current)) {
+		guard(spinlock)(&fx->lock);
+		fx->inner_err++;
+	}
+
+	return err;
+}
+
+static void pmt_test_numa(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+
+	pmt_need_cpus(test, 2);
+	pmt_shape_parallel(fx);
+	fx->job.numa_aware = true;
+	fx->job.thread_fn = pmt_node_fn;
+	pmt_run_and_check(fx);
+
+	KUNIT_EXPECT_EQ(test, fx->inner_err, 0);
+	KUNIT_EXPECT_GE(test, fx->max_active, 2);
+}
+
+static void pmt_expect_flags(struct pmt_fixture *fx, unsigned int flags)
+{
+	const unsigned int mask = PF_MEMALLOC | PF_MEMALLOC_NOIO |
+				  PF_MEMALLOC_NOFS | PF_MEMALLOC_PIN;
+	unsigned int i;
+
+	KUNIT_EXPECT_GE(fx->test, fx->stats.threads, 2);
+	for (i = 0; i < fx->nr_calls; i++)
+		KUNIT_EXPECT_EQ(fx->test, fx->calls[i].flags & mask, flags);
+}
+
+static void pmt_test_memalloc(struct kunit *test)
+{
+	static const unsigned int scopes[] = {
+		PF_MEMALLOC_NOIO, 0, PF_MEMALLOC_NOFS, PF_MEMALLOC, 0,
+		PF_MEMALLOC_PIN | PF_MEMALLOC_NOFS, 0,
+	};
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i, saved;
+
+	pmt_need_cpus(test, 2);
+	for (i = 0; i < ARRAY_SIZE(scopes); i++) {
+		pmt_shape_parallel(fx);
+		saved = memalloc_flags_save(scopes[i]);
+		pmt_run(fx);
+		memalloc_flags_restore(saved);
+		pmt_check(fx);
+		pmt_expect_flags(fx, scopes[i]);
+	}
+}
+
+/* One that is waited for is lifted, one that begins is not. */
+static void pmt_test_nice(struct kunit *test)
+{
+	int nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i, j;
+
+	pmt_need_cpus(test, 2);
+	for (i = 0; i < 10; i++) {
+		pmt_shape_parallel(fx);
+		fx->job.size = 30;
+		fx->job.max_threads = 2;
+		fx->lift = i % 2;
+		pmt_run_and_check(fx);
+
+		KUNIT_EXPECT_GE(test, fx->stats.threads, 2);
+		KUNIT_EXPECT_EQ(test, fx->lifted, fx->lift);
+		for (j = 0; j < fx->nr_calls; j++)
+			if (fx->calls[j].task != fx->main)
+				KUNIT_EXPECT_EQ(test, fx->calls[j].nice, nice);
+	}
+}
+
+/* A helper that comes late has nothing to find here any more. */
+static void pmt_test_late(struct kunit *test)
 {
 	struct pmt_fixture *fx;
+	unsigned int i;
 
-	fx = kunit_kzalloc(test, sizeof(*fx), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, fx);
+	for (i = 0; i < 500; i++) {
+		fx = kzalloc_obj(*fx);
+		KUNIT_ASSERT_NOT_NULL(test, fx);
+		pmt_init_fixture(fx, test);
+		pmt_shape_job(fx, &pmt_parallel_shape);
+		fx->job.size = 100;
+		fx->call_ns = 20000;
+		pmt_run_and_check(fx);
+		memset(fx, 0x6b, sizeof(*fx));
+		kfree(fx);
+	}
+}
 
-	fx->test = test;
-	spin_lock_init(&fx->lock);
-	init_completion(&fx->met);
-	test->priv = fx;
+/* Work that is over before a helper could come is done without one. */
+static void pmt_test_small(struct kunit *test)
+{
+	static const struct pmt_shape shape = { .size = 1000 };
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i, alone = 0;
+
+	for (i = 0; i < 20; i++) {
+		pmt_shape_job(fx, &shape);
+		pmt_run_and_check(fx);
+		alone += fx->stats.threads == 1;
+	}
+	/* Some may have been interrupted for long. */
+	KUNIT_EXPECT_GE(test, alone, 10);
+}
+
+/* Nothing but the job says that these few indices are worth a helper. */
+static void pmt_test_eager(struct kunit *test)
+{
+	static const struct pmt_shape shape = { .size = 3, .max_threads = 2 };
+	struct pmt_fixture *fx = test->priv;
+
+	pmt_need_cpus(test, 2);
+	fx->patience = PMT_PATIENCE;
+	pmt_shape_job(fx, &shape);
+	fx->job.eager = true;
+	pmt_run_and_check(fx);
+	KUNIT_EXPECT_EQ(test, fx->stats.threads, 2);
+
+	fx->patience = 0;
+	for (fx->job.size = 0; fx->job.size < 3; fx->job.size++) {
+		pmt_run_and_check(fx);
+		KUNIT_EXPECT_LE(test, fx->stats.threads, fx->job.size);
+	}
+}
+
+#define PMT_MANY	(1000UL * 1000)
+
+/* Short indices, until it fails: what helpers learn last is that. */
+static int pmt_fail_late(unsigned long start, unsigned long end, void *arg)
+{
+	usleep_range(20000, 21000);
+
+	return start < 6 * PMT_MANY ? 0 : -EIO;
+}
+
+/* Long ones */
+static int pmt_note_longest(unsigned long start, unsigned long end, void *arg)
+{
+	atomic_long_t *longest = arg;
+	long len = end - start, old = atomic_long_read(longest);
+
+	usleep_range(len * 1000, len * 1000 + 100);
+	while (old < len && !atomic_long_try_cmpxchg(longest, &old, len))
+		;
+
+	return 0;
+}
+
+/* Helpers must not take the pace of one job for that of the next. */
+static void pmt_test_pace(struct kunit *test)
+{
+	atomic_long_t longest = ATOMIC_LONG_INIT(0);
+	struct padata_mt_job cheap = {
+		.thread_fn	= pmt_fail_late,
+		.size		= 40 * PMT_MANY,
+		.min_chunk	= PMT_MANY,
+		.max_threads	= 4,
+	};
+	struct padata_mt_job dear = {
+		.thread_fn	= pmt_note_longest,
+		.fn_arg		= &longest,
+		.size		= 1000,
+		.max_threads	= 4,
+	};
+
+	pmt_need_cpus(test, 2);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&cheap), -EIO);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&dear), 0);
+
+	/* 10 are enough; they become more by and by, but not a share of all. */
+	KUNIT_EXPECT_LT(test, atomic_long_read(&longest), 100);
+}
+
+#ifdef CONFIG_PADATA
+
+static struct padata_mt_run *pmt_alloc_no_run(unsigned int max_threads)
+{
+	return NULL;
+}
+
+static void pmt_test_no_memory(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+
+	kunit_activate_static_stub(test, padata_mt_alloc_run, pmt_alloc_no_run);
+	pmt_shape_parallel(fx);
+	fx->patience = 1;
+	pmt_run_and_check(fx);
+
+	KUNIT_EXPECT_EQ(test, fx->ret, 0);
+	KUNIT_EXPECT_EQ(test, fx->stats.threads, 1);
+}
+
+static void pmt_set_max_helpers(struct kunit *test, const char *val, int ret)
+{
+	KUNIT_EXPECT_EQ_MSG(test, padata_mt_set_max_helpers(val, NULL), ret,
+			    "max_helpers=%s", val);
+}
+
+/* Helpers of earlier jobs may take a moment to notice that these are over. */
+static void pmt_wait_for_no_helper(struct kunit *test)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+
+	while (padata_mt_nr_helping() && time_before(jiffies, end))
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_EQ(test, padata_mt_nr_helping(), 0);
+}
+
+static void pmt_test_max_helpers(struct kunit *test)
+{
+	static const char * const bad[] = {
+		"-1", "", "x", "1x", "2147483648", "-2147483648", " ", "1.5",
+	};
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i;
+
+	pmt_need_cpus(test, 2);
+	for (i = 0; i < 3; i++) {
+		pmt_wait_for_no_helper(test);
+		pmt_set_max_helpers(test, i ? i > 1 ? "2" : "1" : "0", 0);
+		pmt_shape_parallel(fx);
+		if (!i)
+			fx->patience = 1;
+		pmt_run_and_check(fx);
+		KUNIT_EXPECT_LE(test, fx->stats.threads, i + 1);
+		KUNIT_EXPECT_GE(test, fx->stats.threads, min(i + 1, 2));
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		pmt_set_max_helpers(test, bad[i], -EINVAL);
+	pmt_set_max_helpers(test, "2147483647", 0);
+}
+
+/* All helpers are kept by one job, so another one has none. */
+static void pmt_test_exhausted(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_fixture *other = pmt_new_fixture(test);
+	struct pmt_task task = { .fx = other };
+	unsigned long end = jiffies + PMT_PATIENCE;
+	unsigned int helpers = num_online_cpus() - 1;
+
+	pmt_need_cpus(test, 2);
+	pmt_wait_for_no_helper(test);
+	pmt_shape_parallel(other);
+	other->job.max_threads = 0;
+	other->company = UINT_MAX;
+	pmt_start(&task, pmt_task_fn);
+	while (READ_ONCE(other->active) <= helpers && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_EQ(test, other->active, 1 + helpers);
+
+	pmt_shape_parallel(fx);
+	fx->patience = 1;
+	pmt_run_and_check(fx);
+	KUNIT_EXPECT_EQ(test, fx->stats.threads, 1);
+	KUNIT_EXPECT_EQ(test, padata_mt_nr_helping(), helpers);
+
+	complete_all(&other->met);
+	wait_for_completion(&task.done);
+	pmt_check(other);
+}
+
+#endif /* CONFIG_PADATA */
+
+static int pmt_test_init(struct kunit *test)
+{
+	test->priv = pmt_new_fixture(test);
 
 	return 0;
 }
@@ -475,11 +1428,35 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE_PARAM(pmt_test_shapes, pmt_shapes_gen_params),
 	KUNIT_CASE(pmt_test_random),
 	KUNIT_CASE(pmt_test_empty),
+	KUNIT_CASE(pmt_test_invalid),
 	KUNIT_CASE_PARAM(pmt_test_parallel, pmt_parallel_gen_params),
 	KUNIT_CASE(pmt_test_max_threads),
 	KUNIT_CASE(pmt_test_straggler),
 	KUNIT_CASE(pmt_test_run_again),
 	KUNIT_CASE(pmt_test_no_stats),
+	KUNIT_CASE_PARAM(pmt_test_errors, pmt_errors_gen_params),
+	KUNIT_CASE(pmt_test_fail_together),
+	KUNIT_CASE(pmt_test_killed),
+	KUNIT_CASE(pmt_test_killed_early),
+	KUNIT_CASE(pmt_test_not_killable),
+	KUNIT_CASE(pmt_test_nested),
+	KUNIT_CASE(pmt_test_recursive),
+	KUNIT_CASE(pmt_test_many),
+	KUNIT_CASE(pmt_test_reclaim_worker),
+	KUNIT_CASE(pmt_test_one_cpu),
+	KUNIT_CASE(pmt_test_two_cpus),
+	KUNIT_CASE(pmt_test_numa),
+	KUNIT_CASE(pmt_test_memalloc),
+	KUNIT_CASE(pmt_test_nice),
+	KUNIT_CASE(pmt_test_late),
+	KUNIT_CASE(pmt_test_small),
+	KUNIT_CASE(pmt_test_eager),
+	KUNIT_CASE(pmt_test_pace),
+#ifdef CONFIG_PADATA
+	KUNIT_CASE(pmt_test_no_memory),
+	KUNIT_CASE(pmt_test_max_helpers),
+	KUNIT_CASE(pmt_test_exhausted),
+#endif
 	{}
 };
 
@@ -488,7 +1465,9 @@ static struct kunit_suite pmt_test_suite = {
 	.init = pmt_test_init,
 	.test_cases = pmt_test_cases,
 };
-kunit_test_init_section_suites(&pmt_test_suite);
+
+kunit_test_suites(&pmt_test_suite);
 
 MODULE_DESCRIPTION("KUnit tests for multithreaded padata jobs");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
