@@ -40,18 +40,33 @@
  *    it its CPUs and its nice value *before* it can run, then sets worker->run
  *    and wakes it.  The release of worker->run pairs with the acquire in
  *    padata_mt_wait_for_run().
- *  - helping: works on worker->run until that is closed.  Then it takes itself
- *    for a run on pool.hungry, or becomes idle.
+ *  - helping: works on worker->run until that is closed, or until it is
+ *    surplus because there are fewer CPUs or a lower max_helpers than before.
+ *    Then it takes itself for a run on pool.pending, or becomes idle.
  *
- * A run that could not get all helpers it wants is on pool.hungry until it has
+ * A run that could not get all helpers it wants is on pool.pending until it has
  * them, a helper finds it closed, or its main thread takes it off, which it does
- * before it drops its reference.
+ * before it drops its reference.  It is sent a helper for each of its CPUs at
+ * most, and never a second one: so padata_mt_run.failed has room for all.
+ *
+ * *How many helpers* is a question of what is left to do: one for each
+ * PADATA_MT_WORTH_NS.  The main thread asks it again after each chunk of its
+ * own, for the first indices of a job may be the cheap ones.  In the same way
+ * each thread adapts the length of its chunks to PADATA_MT_SLICE_NS.
  *
  * *Stragglers.*  After boot helpers have the lowest priority, and one that holds
  * the last chunk may be kept from running by others.  The main thread that waits
  * lifts one such helper to its own nice value; when that one is done it lifts
  * the next.  A helper is lifted under run->lock while it holds a chunk, and puts
- * its nice value back after it gave up that chunk, thus after it was lifted.
+ * its nice value back after it gave up that chunk, thus after it was lifted.  A
+ * helper may itself wait, for the helpers of a nested job: it looks from time to
+ * time whether it was lifted, to pass that on.
+ *
+ * *Lockdep.*  A helper holds the lockdep map of its call site while it runs the
+ * thread function, and the main thread takes and releases it before it begins,
+ * as flush_work() does.  Calls that nest use the map's subclasses, by their
+ * depth: a job waits only for jobs that are deeper, so call sites may nest in
+ * each other in any order.
  *
  * *Locks.*  pool.lock and run->lock do not nest.  Both are raw and held for a
  * bounded time because helpers of lowest priority take them as well, also where
@@ -74,6 +89,7 @@
 #include <linux/nodemask.h>
 #include <linux/overflow.h>
 #include <linux/padata.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
@@ -103,13 +119,16 @@
 #define PADATA_MT_PROBE_NS	(20 * NSEC_PER_USEC)
 
 /* Chunks grow by at most this factor while what they cost is being learnt. */
-#define PADATA_MT_GROWTH	4
+#define PADATA_MT_GROWTH	8
 
 /* How long a chunk should take at most, so that signals and isolation count. */
 #define PADATA_MT_SLICE_NS	(10 * NSEC_PER_MSEC)
 
 /* Threads take this part of their equal share of what is left. */
 #define PADATA_MT_SHARE		2
+
+/* How often a helper that waits looks whether it was lifted, in jiffies. */
+#define PADATA_MT_RELIFT	DIV_ROUND_UP(HZ, 50)
 
 #define PADATA_MT_IDLE		(60 * HZ)
 
@@ -152,8 +171,8 @@ struct padata_mt_progress {
  * @task: The thread.
  * @node: In padata_mt_run.holders while a helper holds a chunk.
  * @chunk: The chunk it holds.
- * @slice: What @chunk was found to be worth as padata_mt_run.slice, or 0.
- * @timed: @chunk is as long as chunks may be, so look whether that was right.
+ * @ns: What the last chunk took.
+ * @slice: Indices that should take PADATA_MT_SLICE_NS, the most in a chunk.
  * @counted: It has had a chunk.
  * @lifted: It has the nice value of the main thread, which waits for it.
  */
@@ -161,8 +180,8 @@ struct padata_mt_thread {
 	struct task_struct	*task;
 	struct list_head	node;
 	struct padata_mt_range	chunk;
+	u64			ns;
 	unsigned long		slice;
-	bool			timed;
 	bool			counted;
 	bool			lifted;
 };
@@ -172,47 +191,51 @@ struct padata_mt_thread {
  * @ref: One for the main thread and each helper.
  * @job: A copy, because the caller's is gone when a late helper comes.
  * @map: The call site's, for lockdep.
- * @late: Which clock.
+ * @depth: Of helpers whose chunks this job is nested in.
  * @pflags: The main thread's allocation scope.
  * @nice: Of the helpers.
+ * @slice: What threads begin with as padata_mt_thread.slice.
+ * @max_threads: Threads this job can have at all, and room in @failed.
  * @idle: There is no holder any more, and there will be none.
- * @hungry: In pool.hungry while helpers are missing.
- * @missing: Helpers to send.  Like @hungry, @cpu and @nid under pool.lock.
+ * @cpus: Where helpers may run.
+ * @pending: In pool.pending while helpers are missing.  This and all down to
+ *           @free is protected by pool.lock.
+ * @threads: The main thread, and helpers sent or missing.
+ * @missing: Helpers to send.
  * @cpu: Where the last helper was sent, at first where the main thread was.
  * @nid: The node of @cpu.
- * @lock: Protects all below but @max_threads and @cpus.
+ * @free: CPUs to which no helper was sent.
+ * @lock: Protects all below.
  * @waiting: The main thread waits for @idle.
  * @lift_nice: Of a helper that is waited for, the main thread's by then.
  * @holders: Helpers that hold a chunk.
  * @progress: How far the job has come.
- * @slice: Indices that should take PADATA_MT_SLICE_NS, the most in a chunk.
- * @cpus: Where helpers may run.
- * @max_threads: Room in @failed.
  * @failed: The chunks that failed.
  */
 struct padata_mt_run {
 	refcount_t			ref;
 	struct padata_mt_job		job;
 	struct lockdep_map		*map;
-	bool				late;
+	unsigned int			depth;
 	unsigned int			pflags;
 	int				nice;
+	unsigned long			slice;
+	unsigned int			max_threads;
 	struct completion		idle;
+	struct cpumask			cpus;
 
-	struct list_head		hungry;
+	struct list_head		pending;
+	unsigned int			threads;
 	unsigned int			missing;
 	int				cpu;
 	int				nid;
+	struct cpumask			free;
 
 	raw_spinlock_t			lock ____cacheline_aligned_in_smp;
 	bool				waiting;
 	int				lift_nice;
 	struct list_head		holders;
 	struct padata_mt_progress	progress;
-	unsigned long			slice;
-
-	struct cpumask			cpus;
-	unsigned int			max_threads;
 	struct padata_mt_range		failed[] __counted_by(max_threads);
 };
 
@@ -220,6 +243,7 @@ struct padata_mt_run {
  * struct padata_mt_worker - a kernel thread that helps
  * @thread: Its part in @run.
  * @run: What it works on, set last by the one who took it.
+ * @helping: It is counted in pool.helping.
  * @idle: In pool.idle.
  * @idle_since: In jiffies.
  * @cpu: Where to begin.
@@ -229,6 +253,7 @@ struct padata_mt_run {
 struct padata_mt_worker {
 	struct padata_mt_thread	thread;
 	struct padata_mt_run	*run;
+	bool			helping;
 	struct list_head	idle;
 	unsigned long		idle_since;
 	int			cpu;
@@ -242,29 +267,37 @@ static void padata_mt_manage(struct work_struct *work);
 static struct {
 	raw_spinlock_t		lock;
 	struct list_head	idle;		/* Workers, latest first */
-	struct list_head	hungry;		/* Runs */
+	struct list_head	pending;	/* Runs that lack helpers */
 	unsigned int		workers;
 	unsigned int		helping;	/* Workers that are taken */
-	atomic_t		callers;	/* Jobs under way */
+	atomic_t		callers;	/* Jobs under way, save in helpers */
 	bool			ready;		/* Works are run */
 	bool			late;		/* Clocks are good */
 	struct delayed_work	manager;
 } pool = {
 	.lock = __RAW_SPIN_LOCK_UNLOCKED(pool.lock),
 	.idle = LIST_HEAD_INIT(pool.idle),
-	.hungry = LIST_HEAD_INIT(pool.hungry),
+	.pending = LIST_HEAD_INIT(pool.pending),
 	.manager = __DELAYED_WORK_INITIALIZER(pool.manager, padata_mt_manage, 0),
 };
 
-static int padata_mt_max_helpers = INT_MAX;
+VISIBLE_IF_KUNIT unsigned int padata_mt_max_helpers __read_mostly = INT_MAX;
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_max_helpers);
 
 /*
- * Until clocksources are up, jiffies are all that ktime_get() has.  Later,
- * sched_clock() is jiffies on some architectures.
+ * Decides whether helpers are worth it, thus has to be a fine one.  Until
+ * clocksources are up, jiffies are all that ktime_get() has.  Later, sched_clock()
+ * is jiffies on some architectures.
  */
 static u64 padata_mt_clock(bool late)
 {
 	return late ? ktime_get_ns() : sched_clock();
+}
+
+/* CPUs need not agree on the time. */
+static u64 padata_mt_since(u64 began, u64 now)
+{
+	return now > began ? now - began : 0;
 }
 
 /* x * num / den, about, and never too large for its type */
@@ -330,18 +363,19 @@ static void padata_mt_fail(struct padata_mt_progress *p, int err,
 static int padata_mt_call(const struct padata_mt_job *job,
 			  const struct padata_mt_range *chunk)
 {
-	u64 began = 0;
-	int err;
+	return job->thread_fn(chunk->start, chunk->start + chunk->len,
+			      job->fn_arg);
+}
 
-	/* Not later: the main thread would wait for a chunk that is done. */
-	cond_resched();
-	if (trace_padata_mt_chunk_enabled())
-		began = local_clock();
-	err = job->thread_fn(chunk->start, chunk->start + chunk->len,
-			     job->fn_arg);
-	if (began)
-		trace_padata_mt_chunk(job, chunk->start, chunk->len,
-				      local_clock() - began, err);
+/* For lengths of chunks a clock will do that is cheap, whatever it resolves. */
+static int padata_mt_call_timed(const struct padata_mt_job *job,
+				const struct padata_mt_range *chunk, u64 *ns)
+{
+	u64 began = local_clock();
+	int err = padata_mt_call(job, chunk);
+
+	*ns = padata_mt_since(began, local_clock());
+	trace_padata_mt_chunk(job, chunk->start, chunk->len, *ns, err);
 
 	return err;
 }
@@ -360,11 +394,13 @@ static void padata_mt_put_run(struct padata_mt_run *run)
 }
 
 /* Guided self-scheduling: chunks shrink with the work, so threads end together. */
-static unsigned long padata_mt_want(const struct padata_mt_run *run)
+static unsigned long padata_mt_want(const struct padata_mt_run *run,
+				    const struct padata_mt_thread *t)
 {
 	unsigned long part = run->progress.left / PADATA_MT_SHARE;
 
-	return min(part / run->max_threads, run->slice);
+	/* A thread more or less makes no difference, so no pool.lock. */
+	return min(part / READ_ONCE(run->threads), t->slice);
 }
 
 static void padata_mt_lift_one(struct padata_mt_run *run)
@@ -420,12 +456,10 @@ static bool padata_mt_step(struct padata_mt_run *run,
 
 	if (err)
 		padata_mt_fail(p, err, run->failed, &t->chunk);
-	run->slice = max(run->slice, t->slice);
 
 	t->chunk.len = 0;
 	if (more)
-		t->chunk = padata_mt_take(&run->job, p, padata_mt_want(run));
-	t->timed = t->chunk.len >= run->slice;
+		t->chunk = padata_mt_take(&run->job, p, padata_mt_want(run, t));
 
 	if (t->chunk.len)
 		padata_mt_hold(run, t);
@@ -436,45 +470,51 @@ static bool padata_mt_step(struct padata_mt_run *run,
 }
 
 /*
- * Some ranges are easier than the first ones were, so look at the clock when a
- * chunk is meant to be long.  A slice never shrinks: that a chunk took longer
- * may be because other tasks ran.  It grows a little with each long chunk, so
- * that the number of chunks is bounded whatever the clock says.
+ * Some ranges are easier than others, and some threads have less of their CPU.
+ * What kept a chunk short was not always the slice: then it says nothing, unless
+ * it was too long nevertheless.
  */
-static int padata_mt_call_timed(struct padata_mt_run *run,
-				struct padata_mt_thread *t)
+static void padata_mt_adapt(struct padata_mt_thread *t)
 {
-	u64 began = t->timed ? padata_mt_clock(run->late) : 0;
-	int err = padata_mt_call(&run->job, &t->chunk);
-	u64 ns;
+	unsigned long len = t->chunk.len;
 
-	t->slice = 0;
-	if (t->timed) {
-		ns = padata_mt_clock(run->late) - began;
-		t->slice = clamp(padata_mt_slice(t->chunk.len, ns),
-				 t->chunk.len + t->chunk.len / 16 + 1,
-				 padata_mt_grow(t->chunk.len));
-	}
+	if (t->ns > PADATA_MT_SLICE_NS)
+		t->slice = max(padata_mt_slice(len, t->ns),
+			       len / PADATA_MT_GROWTH);
+	else if (len >= t->slice)
+		t->slice = min(padata_mt_slice(len, t->ns),
+			       padata_mt_grow(len));
+}
+
+static int padata_mt_call_shared(struct padata_mt_run *run,
+				 struct padata_mt_thread *t)
+{
+	int err;
+
+	/* Not later: the main thread would wait for a chunk that is done. */
+	cond_resched_tasks_rcu_qs();
+	err = padata_mt_call_timed(&run->job, &t->chunk, &t->ns);
+	padata_mt_adapt(t);
 
 	return err;
 }
 
-/* @counted: The main thread has had a chunk when it was alone. */
-static void padata_mt_lead(struct padata_mt_run *run, bool counted)
+static int padata_mt_lift_nice(void)
 {
-	struct padata_mt_thread t = { .counted = counted };
-	int err = 0;
+	return rt_or_dl_task_policy(current) ? 0 : task_nice(current);
+}
 
-	INIT_LIST_HEAD(&t.node);
-	do {
-		/* The last chunk was completed nevertheless. */
-		if (!err && padata_mt_is_killed(&run->job)) {
-			t.chunk.len = 0;
-			err = -EINTR;
-		}
-		if (padata_mt_step(run, &t, err, true))
-			err = padata_mt_call_timed(run, &t);
-	} while (t.chunk.len);
+/* The main thread is itself a helper, and may have been lifted while it waits. */
+static void padata_mt_relift(struct padata_mt_run *run)
+{
+	int nice = padata_mt_lift_nice();
+
+	guard(raw_spinlock)(&run->lock);
+
+	if (nice >= run->lift_nice)
+		return;
+	run->lift_nice = nice;
+	padata_mt_lift_one(run);
 }
 
 /* Waits for the helpers that hold a chunk; the run is closed, so no other will. */
@@ -484,12 +524,16 @@ static void padata_mt_wait(struct padata_mt_run *run)
 		if (list_empty(&run->holders))
 			return;
 		run->waiting = true;
-		run->lift_nice = rt_or_dl_task_policy(current) ?
-				 0 : task_nice(current);
+		run->lift_nice = padata_mt_lift_nice();
 		padata_mt_lift_one(run);
 	}
 
-	wait_for_completion(&run->idle);
+	if (!run->depth)
+		wait_for_completion(&run->idle);
+	else
+		while (!wait_for_completion_timeout(&run->idle,
+						    PADATA_MT_RELIFT))
+			padata_mt_relift(run);
 }
 
 static bool padata_mt_uses_all_cpus(const struct padata_mt_job *job)
@@ -513,6 +557,30 @@ static void padata_mt_heed_isolation(struct cpumask *cpus)
 	set_cpus_allowed_ptr(current, cpus);
 }
 
+/* All helpers there may be; new ones make room for callers too. */
+static unsigned int padata_mt_limit(unsigned int callers)
+{
+	unsigned int cpus = num_online_cpus();
+
+	return min(cpus - min(cpus, callers),
+		   READ_ONCE(padata_mt_max_helpers));
+}
+
+/* CPUs went, or an administrator wants fewer helpers. */
+static bool padata_mt_is_surplus(struct padata_mt_worker *worker)
+{
+	if (READ_ONCE(pool.helping) <= padata_mt_limit(1))
+		return false;
+
+	guard(raw_spinlock)(&pool.lock);
+	if (pool.helping <= padata_mt_limit(1))
+		return false;
+	pool.helping--;
+	worker->helping = false;
+
+	return true;
+}
+
 /*
  * A helper whose CPUs were gone when it was to be placed, or went later, has
  * other ones, of its last run or the scheduler's choice.  These need not be
@@ -520,7 +588,7 @@ static void padata_mt_heed_isolation(struct cpumask *cpus)
  */
 static bool padata_mt_may_stay(struct padata_mt_worker *worker)
 {
-	if (!READ_ONCE(padata_mt_max_helpers))
+	if (padata_mt_is_surplus(worker))
 		return false;
 	if (!padata_mt_uses_all_cpus(&worker->run->job))
 		padata_mt_heed_isolation(&worker->cpus);
@@ -528,13 +596,21 @@ static bool padata_mt_may_stay(struct padata_mt_worker *worker)
 	return cpumask_subset(current->cpus_ptr, &worker->cpus);
 }
 
+static bool padata_mt_is_tracked(unsigned int depth)
+{
+	return IS_ENABLED(CONFIG_LOCKDEP) && depth < MAX_LOCKDEP_SUBCLASSES;
+}
+
 static int padata_mt_call_in_helper(struct padata_mt_run *run,
 				    struct padata_mt_thread *t)
 {
 	int err;
 
-	lock_map_acquire(run->map);
-	err = padata_mt_call_timed(run, t);
+	if (!padata_mt_is_tracked(run->depth))
+		return padata_mt_call_shared(run, t);
+
+	lock_acquire_exclusive(run->map, run->depth, 0, NULL, _THIS_IP_);
+	err = padata_mt_call_shared(run, t);
 	lock_map_release(run->map);
 
 	return err;
@@ -550,7 +626,7 @@ static void padata_mt_leave(struct padata_mt_run *run)
 		return;
 
 	guard(raw_spinlock)(&pool.lock);
-	list_del_init(&run->hungry);
+	list_del_init(&run->pending);
 }
 
 static void padata_mt_help(struct padata_mt_worker *worker)
@@ -560,8 +636,7 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 	unsigned int pflags = memalloc_flags_save(run->pflags);
 	int err = 0;
 
-	/* What was learnt of the last run's indices says nothing of these. */
-	t->slice = 0;
+	t->slice = run->slice;
 	t->counted = false;
 	while (padata_mt_step(run, t, err, padata_mt_may_stay(worker)))
 		err = padata_mt_call_in_helper(run, t);
@@ -576,31 +651,37 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 
 /* Workers: who they are, and which run they work on */
 
-/* Callers have a CPU each, whether or not helpers are left one. */
-static unsigned int padata_mt_limit(void)
+static bool padata_mt_has_room(void)
 {
-	int cpus = num_online_cpus() - atomic_read(&pool.callers);
-
-	return clamp(cpus, 0, READ_ONCE(padata_mt_max_helpers));
+	return pool.helping < padata_mt_limit(atomic_read(&pool.callers));
 }
 
-static void padata_mt_choose_seat(struct padata_mt_worker *worker,
-				  struct padata_mt_run *run)
+/* The next node with CPUs to which no helper was sent */
+static int padata_mt_next_node(struct padata_mt_run *run)
 {
-	const struct cpumask *node;
 	unsigned int tries;
 
-	worker->nid = NUMA_NO_NODE;
-	run->cpu = cpumask_next_wrap(run->cpu, &run->cpus);
-	for (tries = nr_node_ids; run->job.numa_aware && tries; tries--) {
+	for (tries = nr_node_ids; tries; tries--) {
 		run->nid = next_node_in(run->nid, node_states[N_CPU]);
-		node = cpumask_of_node(run->nid);
-		if (!cpumask_intersects(node, &run->cpus))
-			continue;
-		worker->nid = run->nid;
-		run->cpu = cpumask_any_and_distribute(node, &run->cpus);
-		break;
+		if (cpumask_intersects(cpumask_of_node(run->nid), &run->free))
+			return run->nid;
 	}
+
+	return NUMA_NO_NODE;
+}
+
+static void padata_mt_choose_cpu(struct padata_mt_worker *worker,
+				 struct padata_mt_run *run)
+{
+	worker->nid = NUMA_NO_NODE;
+	if (run->job.numa_aware)
+		worker->nid = padata_mt_next_node(run);
+	if (worker->nid == NUMA_NO_NODE)
+		run->cpu = cpumask_next_wrap(run->cpu, &run->free);
+	else
+		run->cpu = cpumask_first_and(cpumask_of_node(worker->nid),
+					     &run->free);
+	__cpumask_clear_cpu(run->cpu, &run->free);
 	worker->cpu = run->cpu;
 }
 
@@ -611,12 +692,13 @@ static void padata_mt_assign(struct padata_mt_worker *worker,
 	lockdep_assert_held(&pool.lock);
 
 	pool.helping++;
+	worker->helping = true;
 	refcount_inc(&run->ref);
-	padata_mt_choose_seat(worker, run);
+	padata_mt_choose_cpu(worker, run);
 	if (--run->missing)
-		list_move_tail(&run->hungry, &pool.hungry);
+		list_move_tail(&run->pending, &pool.pending);
 	else
-		list_del_init(&run->hungry);
+		list_del_init(&run->pending);
 }
 
 /* An idle worker for a run that lacks helpers, if there are both. */
@@ -628,8 +710,8 @@ static struct padata_mt_worker *padata_mt_match(struct padata_mt_run **runp)
 	guard(raw_spinlock)(&pool.lock);
 
 	worker = list_first_entry_or_null(&pool.idle, typeof(*worker), idle);
-	run = list_first_entry_or_null(&pool.hungry, typeof(*run), hungry);
-	if (!worker || !run || pool.helping >= padata_mt_limit())
+	run = list_first_entry_or_null(&pool.pending, typeof(*run), pending);
+	if (!worker || !run || !padata_mt_has_room())
 		return NULL;
 
 	list_del_init(&worker->idle);
@@ -684,12 +766,13 @@ static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
 
 	guard(raw_spinlock)(&pool.lock);
 
-	if (worker->run)
+	if (worker->helping)
 		pool.helping--;
+	worker->helping = false;
 	worker->run = NULL;
 
-	run = list_first_entry_or_null(&pool.hungry, typeof(*run), hungry);
-	if (run && pool.helping < padata_mt_limit()) {
+	run = list_first_entry_or_null(&pool.pending, typeof(*run), pending);
+	if (run && padata_mt_has_room()) {
 		padata_mt_assign(worker, run);
 		return run;
 	}
@@ -777,10 +860,11 @@ static bool padata_mt_lacks_workers(void)
 	guard(raw_spinlock)(&pool.lock);
 
 	wanted = pool.helping;
-	list_for_each_entry(run, &pool.hungry, hungry)
+	list_for_each_entry(run, &pool.pending, pending)
 		wanted += run->missing;
 
-	return pool.workers < min(wanted, padata_mt_limit());
+	return pool.workers <
+	       min(wanted, padata_mt_limit(atomic_read(&pool.callers)));
 }
 
 /*
@@ -861,6 +945,7 @@ static void padata_mt_manage(struct work_struct *work)
  * struct padata_mt_ctx - a call of padata_do_multithreaded()
  * @job: The caller's job.
  * @map: The call site's, for lockdep.
+ * @depth: Of helpers whose chunks this call is made in.
  * @late: Which clock.
  * @alone: There is no helper to be had for this job.
  * @began: When.
@@ -872,6 +957,7 @@ static void padata_mt_manage(struct work_struct *work)
 struct padata_mt_ctx {
 	const struct padata_mt_job	*job;
 	struct lockdep_map		*map;
+	unsigned int			depth;
 	bool				late;
 	bool				alone;
 	u64				began;
@@ -883,7 +969,7 @@ struct padata_mt_ctx {
 
 static u64 padata_mt_elapsed(const struct padata_mt_ctx *ctx)
 {
-	return padata_mt_clock(ctx->late) - ctx->began;
+	return padata_mt_since(ctx->began, padata_mt_clock(ctx->late));
 }
 
 /* Where helpers may run */
@@ -904,21 +990,23 @@ static void padata_mt_find_cpus(struct padata_mt_run *run)
 		    housekeeping_cpumask(HK_TYPE_DOMAIN));
 }
 
-/* How many helpers would find enough to do, if there are CPUs for them. */
-static unsigned int padata_mt_worthwhile(const struct padata_mt_ctx *ctx,
-					 u64 elapsed)
+/* One helper for so much work that waking it is nothing beside it */
+static unsigned int padata_mt_worthwhile(u64 ns, unsigned int limit)
 {
-	const struct padata_mt_progress *p = &ctx->progress;
-	const struct padata_mt_job *job = ctx->job;
-	u64 rest = padata_mt_scale(elapsed, p->left, p->next - job->start);
-	unsigned long unit = max3(job->align, job->min_chunk, 1UL);
-	unsigned int limit = READ_ONCE(padata_mt_max_helpers);
+	return min(div_u64(ns, PADATA_MT_WORTH_NS), limit);
+}
 
-	limit = min(limit, num_online_cpus() - 1);
+/* How many helpers the job could have, if there were CPUs and work for them. */
+static unsigned int padata_mt_possible(const struct padata_mt_job *job,
+				       unsigned long left)
+{
+	unsigned long unit = max3(job->align, job->min_chunk, 1UL);
+	unsigned int limit = padata_mt_limit(1);
+
 	if (job->max_threads)
 		limit = min(limit, job->max_threads - 1U);
-	limit = min(limit, (p->left - 1) / unit);
-	return min(limit, div_u64(rest, PADATA_MT_WORTH_NS));
+
+	return min(limit, (left - 1) / unit);
 }
 
 VISIBLE_IF_KUNIT struct padata_mt_run *
@@ -936,7 +1024,7 @@ padata_mt_alloc_run(unsigned int max_threads)
 	refcount_set(&run->ref, 1);
 	raw_spin_lock_init(&run->lock);
 	init_completion(&run->idle);
-	INIT_LIST_HEAD(&run->hungry);
+	INIT_LIST_HEAD(&run->pending);
 	INIT_LIST_HEAD(&run->holders);
 
 	return run;
@@ -944,42 +1032,53 @@ padata_mt_alloc_run(unsigned int max_threads)
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_alloc_run);
 
 static void padata_mt_describe(struct padata_mt_run *run,
-			       const struct padata_mt_ctx *ctx, u64 elapsed)
+			       const struct padata_mt_ctx *ctx,
+			       unsigned long slice)
 {
 	run->job = *ctx->job;
 	run->map = ctx->map;
-	run->progress = ctx->progress;
-	run->slice = padata_mt_slice(run->progress.next - run->job.start,
-				     elapsed);
-	run->late = ctx->late;
+	run->depth = ctx->depth;
 	run->pflags = current->flags & PADATA_MT_MEMALLOC;
 	run->nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
+	run->progress = ctx->progress;
+	run->slice = slice;
 	run->cpu = raw_smp_processor_id();
 	run->nid = cpu_to_node(run->cpu);
+
+	padata_mt_find_cpus(run);
+	cpumask_copy(&run->free, &run->cpus);
+	__cpumask_clear_cpu(run->cpu, &run->free);
 }
 
-/* Gives the job a run if helpers are worth it and CPUs are there for them. */
-static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx, u64 elapsed)
+/*
+ * Gives the job a run if helpers are worth it, when @len indices take @ns, and
+ * CPUs are there for them.
+ */
+static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
+				       unsigned long len, u64 ns)
 {
-	unsigned int helpers, cpus;
+	unsigned long left = ctx->progress.left;
+	unsigned int possible, helpers;
 	struct padata_mt_run *run;
 
-	if (elapsed < PADATA_MT_PROBE_NS || ctx->alone || !pool.ready)
+	if (ctx->alone || !pool.ready)
 		return;
 
-	helpers = padata_mt_worthwhile(ctx, elapsed);
+	possible = padata_mt_possible(ctx->job, left);
+	helpers = padata_mt_worthwhile(padata_mt_scale(ns, left, len),
+				       possible);
 	if (!helpers)
 		return;
 
-	run = padata_mt_alloc_run(1 + helpers);
+	run = padata_mt_alloc_run(1 + possible);
 	if (!run)
 		return;
 
-	padata_mt_describe(run, ctx, elapsed);
-	padata_mt_find_cpus(run);
-	cpus = cpumask_weight(&run->cpus) -
-	       cpumask_test_cpu(run->cpu, &run->cpus);
-	run->missing = min(helpers, cpus);
+	padata_mt_describe(run, ctx, padata_mt_slice(len, ns));
+	possible = min(possible, cpumask_weight(&run->free));
+	run->max_threads = 1 + possible;
+	run->missing = min(helpers, possible);
+	run->threads = 1 + run->missing;
 
 	ctx->alone = !run->missing;
 	if (ctx->alone)
@@ -995,42 +1094,109 @@ static bool padata_mt_is_single(const struct padata_mt_job *job)
 	       padata_mt_chunk_len(job, job->start, job->size, 0) == job->size;
 }
 
+static int padata_mt_call_alone(struct padata_mt_ctx *ctx,
+				const struct padata_mt_range *chunk)
+{
+	u64 ns;
+
+	ctx->progress.threads = 1;
+	if (trace_padata_mt_chunk_enabled())
+		return padata_mt_call_timed(ctx->job, chunk, &ns);
+
+	return padata_mt_call(ctx->job, chunk);
+}
+
+/* Returns the length of the chunk, 0 for none. */
+static unsigned long padata_mt_step_alone(struct padata_mt_ctx *ctx,
+					  unsigned long want)
+{
+	struct padata_mt_range chunk = {};
+	int err;
+
+	if (padata_mt_is_killed(ctx->job)) {
+		err = -EINTR;
+	} else {
+		chunk = padata_mt_take(ctx->job, &ctx->progress, want);
+		err = padata_mt_call_alone(ctx, &chunk);
+	}
+	if (err)
+		padata_mt_fail(&ctx->progress, err, &ctx->failed, &chunk);
+
+	return chunk.len;
+}
+
 /* Works on the job until it is closed, or has a run. */
 static void padata_mt_begin(struct padata_mt_ctx *ctx)
 {
 	const struct padata_mt_job *job = ctx->job;
 	struct padata_mt_progress *p = &ctx->progress;
-	struct padata_mt_range chunk;
-	unsigned long want = 0;
-	u64 elapsed;
-	int err;
+	bool single = padata_mt_is_single(job);
+	unsigned long len, want = 0;
+	u64 before, elapsed = 0;
 
-	if (padata_mt_is_single(job) && !job->killable)
+	if (single && !job->killable)
 		want = job->size;
-
-	/* As if one chunk had taken long enough; what is too small has none. */
-	if (job->eager && !padata_mt_is_single(job) &&
-	    !padata_mt_is_killed(job))
-		padata_mt_consider_helpers(ctx, PADATA_MT_WORTH_NS);
+	if (job->eager && !single && !padata_mt_is_killed(job))
+		padata_mt_consider_helpers(ctx, 1, PADATA_MT_WORTH_NS);
 
 	while (p->left && !ctx->run) {
-		chunk.len = 0;
-		err = padata_mt_is_killed(job) ? -EINTR : 0;
-		if (!err) {
-			chunk = padata_mt_take(job, p, want);
-			p->threads = 1;
-			err = padata_mt_call(job, &chunk);
-		}
-		if (err)
-			padata_mt_fail(p, err, &ctx->failed, &chunk);
+		len = padata_mt_step_alone(ctx, want);
 		if (!p->left)
 			break;
+		cond_resched_tasks_rcu_qs();
+		before = elapsed;
 		elapsed = padata_mt_elapsed(ctx);
-		want = min(padata_mt_grow(chunk.len),
-			   padata_mt_slice(p->next - job->start, elapsed));
-		if (!padata_mt_is_killed(job))
-			padata_mt_consider_helpers(ctx, elapsed);
+		want = min(padata_mt_grow(len),
+			   padata_mt_slice(len, elapsed - before));
+		if (elapsed > PADATA_MT_PROBE_NS && !padata_mt_is_killed(job))
+			padata_mt_consider_helpers(ctx, len, elapsed - before);
 	}
+}
+
+/* Asks for more helpers if what is left turns out to be worth them. */
+static void padata_mt_want_more(struct padata_mt_run *run,
+				const struct padata_mt_thread *t)
+{
+	unsigned int limit = run->max_threads - 1, worth;
+	u64 rest;
+
+	/* Only this thread changes how many there are to be. */
+	if (run->threads > limit || !t->chunk.len)
+		return;
+
+	rest = padata_mt_scale(t->ns, READ_ONCE(run->progress.left),
+			       t->chunk.len);
+	worth = padata_mt_worthwhile(rest, limit);
+	if (worth < run->threads)
+		return;
+
+	scoped_guard(raw_spinlock, &pool.lock) {
+		run->missing += worth + 1 - run->threads;
+		WRITE_ONCE(run->threads, worth + 1);
+		if (list_empty(&run->pending))
+			list_add_tail(&run->pending, &pool.pending);
+	}
+	padata_mt_seek_helpers();
+}
+
+/* @counted: The main thread has had a chunk when it was alone. */
+static void padata_mt_lead(struct padata_mt_run *run, bool counted)
+{
+	struct padata_mt_thread t = { .counted = counted, .slice = run->slice };
+	int err = 0;
+
+	INIT_LIST_HEAD(&t.node);
+	do {
+		/* The last chunk was completed nevertheless. */
+		if (!err && padata_mt_is_killed(&run->job)) {
+			t.chunk.len = 0;
+			err = -EINTR;
+		}
+		if (!err)
+			padata_mt_want_more(run, &t);
+		if (padata_mt_step(run, &t, err, true))
+			err = padata_mt_call_shared(run, &t);
+	} while (t.chunk.len);
 }
 
 /* Works on the job together with helpers until it is closed and none is left. */
@@ -1039,13 +1205,13 @@ static void padata_mt_share(struct padata_mt_ctx *ctx)
 	struct padata_mt_run *run = ctx->run;
 
 	scoped_guard(raw_spinlock, &pool.lock)
-		list_add_tail(&run->hungry, &pool.hungry);
+		list_add_tail(&run->pending, &pool.pending);
 	padata_mt_seek_helpers();
 
 	padata_mt_lead(run, ctx->progress.threads);
 
 	scoped_guard(raw_spinlock, &pool.lock)
-		list_del_init(&run->hungry);
+		list_del_init(&run->pending);
 	if (trace_padata_mt_job_end_enabled())
 		ctx->waited = padata_mt_elapsed(ctx);
 	padata_mt_wait(run);
@@ -1099,17 +1265,34 @@ static void padata_mt_end(struct padata_mt_ctx *ctx)
 		padata_mt_put_run(ctx->run);
 }
 
-/*
- * A caller that holds the map is itself a helper, and called from the thread
- * function of this call site.  It waits only for helpers of its own job.
- */
-static void padata_mt_might_wait(struct lockdep_map *map)
+static void padata_mt_might_wait(struct lockdep_map *map, unsigned int depth)
 {
-	if (!IS_ENABLED(CONFIG_LOCKDEP) || lock_is_held(map))
+	if (!padata_mt_is_tracked(depth))
 		return;
 
-	lock_map_acquire(map);
+	lock_acquire_exclusive(map, depth, 0, NULL, _THIS_IP_);
 	lock_map_release(map);
+}
+
+/* How many helpers wait for this task, one for another. */
+static unsigned int padata_mt_depth(void)
+{
+	struct padata_mt_worker *worker;
+
+	if (!(current->flags & PF_KTHREAD) ||
+	    kthread_func(current) != padata_mt_work)
+		return 0;
+	worker = kthread_data(current);
+
+	return worker->run->depth + 1;
+}
+
+static void padata_mt_run_job(struct padata_mt_ctx *ctx)
+{
+	padata_mt_begin(ctx);
+	if (ctx->run)
+		padata_mt_share(ctx);
+	padata_mt_end(ctx);
 }
 
 /**
@@ -1125,6 +1308,7 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 	struct padata_mt_ctx ctx = {
 		.job = job,
 		.map = map,
+		.depth = padata_mt_depth(),
 		.late = READ_ONCE(pool.late),
 	};
 
@@ -1132,19 +1316,17 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 		return -EINVAL;
 
 	might_sleep();
-	padata_mt_might_wait(map);
+	padata_mt_might_wait(map, ctx.depth);
 	trace_padata_mt_job_start(job);
 
 	ctx.progress.next = job->start;
 	ctx.progress.left = job->size;
 	ctx.began = padata_mt_clock(ctx.late);
 
-	atomic_inc(&pool.callers);
-	padata_mt_begin(&ctx);
-	if (ctx.run)
-		padata_mt_share(&ctx);
-	padata_mt_end(&ctx);
-	atomic_dec(&pool.callers);
+	/* A helper has its CPU already. */
+	atomic_add(!ctx.depth, &pool.callers);
+	padata_mt_run_job(&ctx);
+	atomic_sub(!ctx.depth, &pool.callers);
 
 	/* Now there may be a CPU for another job's helper. */
 	padata_mt_seek_helpers();
@@ -1171,7 +1353,7 @@ EXPORT_SYMBOL_IF_KUNIT(padata_mt_set_max_helpers);
 
 static const struct kernel_param_ops padata_mt_max_helpers_ops = {
 	.set = padata_mt_set_max_helpers,
-	.get = param_get_int,
+	.get = param_get_uint,
 };
 module_param_cb(max_helpers, &padata_mt_max_helpers_ops, &padata_mt_max_helpers,
 		0644);

@@ -28,6 +28,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -44,6 +45,9 @@
 #define PMT_MAX_ERRORS		4
 #define PMT_RANDOM_JOBS		300
 #define PMT_PATIENCE		(10 * HZ)
+
+/* Calls of a test need the same time whatever their length, so let there be few. */
+#define PMT_HUGE		(ULONG_MAX / 1000)
 
 /* Work for which helpers are worth it, even if it is a single index. */
 #define PMT_LONG_NS		(200 * NSEC_PER_USEC)
@@ -154,11 +158,32 @@ static void pmt_expect(struct pmt_fixture *fx, bool met, const char *what)
 
 #define PMT_EXPECT(fx, condition)	pmt_expect(fx, condition, #condition)
 
-/* Tests of helpers make no sense where there are none. */
-static void pmt_need_cpus(struct kunit *test, unsigned int cpus)
+/* CPUs that this task and its helpers may use */
+static unsigned int pmt_find_cpus(struct cpumask *cpus)
 {
-	if (!IS_ENABLED(CONFIG_PADATA) || num_online_cpus() < cpus)
+	cpumask_and(cpus, current->cpus_ptr, cpu_online_mask);
+
+	guard(rcu)();
+	cpumask_and(cpus, cpus, housekeeping_cpumask(HK_TYPE_DOMAIN));
+
+	return cpumask_weight(cpus);
+}
+
+/*
+ * Tests of helpers make no sense where there are none.  Returns the threads
+ * that a job can have.
+ */
+static unsigned int pmt_need_cpus(struct kunit *test, unsigned int cpus)
+{
+	struct cpumask *mask = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+	unsigned int found;
+
+	KUNIT_ASSERT_NOT_NULL(test, mask);
+	found = pmt_find_cpus(mask);
+	if (!IS_ENABLED(CONFIG_PADATA) || found < cpus)
 		kunit_skip(test, "needs PADATA and %u CPUs", cpus);
+
+	return found;
 }
 
 static bool pmt_is_in(unsigned long index, const struct pmt_call *call)
@@ -240,18 +265,24 @@ static void pmt_sleep(struct pmt_fixture *fx)
 		usleep_range(us, 2 * us);
 }
 
-static void pmt_be_lifted(struct pmt_fixture *fx)
+/* Whether this task got the nice value of @main before long */
+static bool pmt_wait_to_be_lifted(struct task_struct *main)
 {
 	unsigned long end = jiffies + PMT_PATIENCE;
 
-	if (!fx->lift || current == fx->main)
-		return;
-	while (task_nice(current) != task_nice(fx->main)) {
+	while (task_nice(current) != task_nice(main)) {
 		if (time_after(jiffies, end))
-			return;
+			return false;
 		usleep_range(100, 200);
 	}
-	WRITE_ONCE(fx->lifted, true);
+
+	return true;
+}
+
+static void pmt_be_lifted(struct pmt_fixture *fx)
+{
+	if (fx->lift && current != fx->main && pmt_wait_to_be_lifted(fx->main))
+		WRITE_ONCE(fx->lifted, true);
 }
 
 static void pmt_kill(struct pmt_fixture *fx, const struct pmt_call *call)
@@ -471,9 +502,9 @@ static void pmt_check_error(struct pmt_fixture *fx)
 	bool killed = fx->killed && fx->job.killable;
 
 	PMT_EXPECT(fx, !fx->nr_errors == !fx->ret || killed);
+	killed = killed && fx->ret == -EINTR;
 	if (fx->ret)
-		PMT_EXPECT(fx, (killed && fx->ret == -EINTR) ||
-			       pmt_has_raised(fx, fx->ret));
+		PMT_EXPECT(fx, killed || pmt_has_raised(fx, fx->ret));
 
 	/* Others may go on until the failed thread has come to tell. */
 	PMT_EXPECT(fx, pmt_count_tasks(fx) > 1 || !fx->after_error);
@@ -517,7 +548,9 @@ static void pmt_check_undo(struct pmt_fixture *fx)
 
 static void pmt_check(struct pmt_fixture *fx)
 {
-	KUNIT_ASSERT_LE(fx->test, fx->nr_calls, PMT_MAX_CALLS);
+	/* No assertion, which would end the task: a test may wait for that. */
+	PMT_EXPECT(fx, fx->nr_calls <= PMT_MAX_CALLS);
+	fx->nr_calls = min(fx->nr_calls, PMT_MAX_CALLS);
 
 	pmt_check_coverage(fx);
 	pmt_check_chunks(fx);
@@ -581,8 +614,8 @@ static const struct pmt_shape pmt_shapes[] = {
 	{ "min_chunk 0",	3,	1000,	1,	0,	4 },
 	{ "max_threads 0",	3,	1000,	1,	1,	0 },
 	{ "all 0",		3,	1000,	0,	0,	0 },
-	{ "huge",		0,	ULONG_MAX, 1,	1,	4 },
-	{ "huge, align 3",	1,	ULONG_MAX - 1, 3, 1,	4 },
+	{ "huge",		0,	ULONG_MAX, 1,	PMT_HUGE, 4 },
+	{ "huge, align 3",	1,	ULONG_MAX - 1, 3, PMT_HUGE, 4 },
 	{ "huge align",		1,	ULONG_MAX - 1, ULONG_MAX, 1, 4 },
 	{ "huge min_chunk",	1,	ULONG_MAX - 1, 1, ULONG_MAX, 4 },
 	{ "half align",		0,	ULONG_MAX, ULONG_MAX / 2, ULONG_MAX / 2, 4 },
@@ -738,7 +771,7 @@ static const struct pmt_shape pmt_parallel_shapes[] = {
 	{ "min_chunk decides",	0,	300,	1,	100,	2 },
 	{ "align decides",	0,	192,	64,	1,	2 },
 	{ "many",		0,	1000,	1,	1,	8 },
-	{ "huge",		0,	ULONG_MAX, 1,	1,	8 },
+	{ "huge",		0,	ULONG_MAX, 1,	PMT_HUGE, 8 },
 	{ "no limit",		0,	1000,	1,	1,	0 },
 };
 
@@ -853,7 +886,7 @@ static void pmt_test_errors(struct kunit *test)
 {
 	const struct pmt_errors *errors = test->param_value;
 	struct pmt_fixture *fx = test->priv;
-	unsigned int i, late = 0;
+	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
 		pmt_shape_parallel(fx);
@@ -867,19 +900,39 @@ static void pmt_test_errors(struct kunit *test)
 			fx->job.undo_fn = NULL;
 		pmt_run_and_check(fx);
 		KUNIT_EXPECT_NE(test, fx->ret, 0);
-		late += fx->after_error >= fx->max_active + fx->nr_errors;
 	}
-	/* A thread may have been preempted before it could tell. */
-	KUNIT_EXPECT_LE(test, late, 10);
+}
+
+/*
+ * Other threads take chunks until the one that failed has come to tell, but it
+ * cannot take as long as they need for all of the job.
+ */
+static void pmt_test_ended(struct kunit *test)
+{
+	static const struct pmt_shape shape = { .size = 2000, .max_threads = 4 };
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i;
+
+	pmt_need_cpus(test, 2);
+	for (i = 0; i < 4; i++) {
+		pmt_shape_job(fx, &shape);
+		fx->patience = PMT_PATIENCE;
+		fx->dwell_us = 20000;
+		fx->job.eager = true;
+		fx->nr_fail = 1;
+		fx->fail[0] = i;
+		pmt_run_and_check(fx);
+		KUNIT_EXPECT_EQ(test, fx->ret, -1000);
+		KUNIT_EXPECT_LT(test, fx->calls[fx->nr_calls - 1].end, 1000);
+	}
 }
 
 /* All threads are in the thread function, and fail there. */
 static void pmt_test_fail_together(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
-	unsigned int threads = min(4, num_online_cpus());
+	unsigned int threads = min(4, pmt_need_cpus(test, 2));
 
-	pmt_need_cpus(test, 2);
 	pmt_shape_parallel(fx);
 	fx->company = threads;
 	fx->fail_together = true;
@@ -1078,7 +1131,7 @@ static void pmt_work_fn(struct work_struct *work)
 static void pmt_run_in_work(struct pmt_task *task, struct workqueue_struct *wq)
 {
 	INIT_WORK_ONSTACK(&task->work, pmt_work_fn);
-	queue_work_on(0, wq, &task->work);
+	queue_work_on(raw_smp_processor_id(), wq, &task->work);
 	flush_work(&task->work);
 	destroy_work_on_stack(&task->work);
 	pmt_check(task->fx);
@@ -1104,8 +1157,9 @@ static void pmt_test_reclaim_worker(struct kunit *test)
 static void pmt_test_one_cpu(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
-	struct pmt_task task = { .fx = fx, .cpus = cpumask_of(0) };
+	struct pmt_task task = { .fx = fx };
 
+	task.cpus = cpumask_of(cpumask_any(current->cpus_ptr));
 	pmt_shape_parallel(fx);
 	fx->patience = 1;
 	pmt_run_in_task(&task);
@@ -1121,8 +1175,9 @@ static void pmt_test_two_cpus(struct kunit *test)
 
 	pmt_need_cpus(test, 2);
 	KUNIT_ASSERT_NOT_NULL(test, cpus);
-	cpumask_set_cpu(0, cpus);
-	cpumask_set_cpu(1, cpus);
+	pmt_find_cpus(cpus);
+	while (cpumask_weight(cpus) > 2)
+		cpumask_clear_cpu(cpumask_last(cpus), cpus);
 	fx->cpus = cpus;
 	pmt_shape_parallel(fx);
 	pmt_run_in_task(&task);
@@ -1222,6 +1277,62 @@ static void pmt_test_nice(struct kunit *test)
 	}
 }
 
+/* A job in a helper of another job: its helper is waited for by both. */
+struct pmt_lift {
+	struct task_struct	*main;
+	struct task_struct	*helper;
+	struct completion	outer;
+	struct completion	inner;
+	bool			lifted;
+};
+
+static int pmt_lift_inner_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_lift *lift = arg;
+
+	if (current == lift->helper) {
+		wait_for_completion_timeout(&lift->inner, PMT_PATIENCE);
+		return 0;
+	}
+	complete_all(&lift->inner);
+	lift->lifted = pmt_wait_to_be_lifted(lift->main);
+
+	return 0;
+}
+
+static int pmt_lift_outer_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_lift *lift = arg;
+	struct padata_mt_job job = {
+		.thread_fn = pmt_lift_inner_fn, .fn_arg = lift, .size = 2,
+		.max_threads = 2, .eager = true,
+	};
+
+	if (current == lift->main) {
+		wait_for_completion_timeout(&lift->outer, PMT_PATIENCE);
+		return 0;
+	}
+	lift->helper = current;
+	complete_all(&lift->outer);
+
+	return padata_do_multithreaded(&job);
+}
+
+static void pmt_test_nested_lift(struct kunit *test)
+{
+	struct pmt_lift lift = { .main = current };
+	struct padata_mt_job job = {
+		.thread_fn = pmt_lift_outer_fn, .fn_arg = &lift, .size = 2,
+		.max_threads = 2, .eager = true,
+	};
+
+	pmt_need_cpus(test, 3);
+	init_completion(&lift.outer);
+	init_completion(&lift.inner);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	KUNIT_EXPECT_TRUE(test, lift.lifted);
+}
+
 /* A helper that comes late has nothing to find here any more. */
 static void pmt_test_late(struct kunit *test)
 {
@@ -1239,22 +1350,6 @@ static void pmt_test_late(struct kunit *test)
 		memset(fx, 0x6b, sizeof(*fx));
 		kfree(fx);
 	}
-}
-
-/* Work that is over before a helper could come is done without one. */
-static void pmt_test_small(struct kunit *test)
-{
-	static const struct pmt_shape shape = { .size = 1000 };
-	struct pmt_fixture *fx = test->priv;
-	unsigned int i, alone = 0;
-
-	for (i = 0; i < 20; i++) {
-		pmt_shape_job(fx, &shape);
-		pmt_run_and_check(fx);
-		alone += fx->stats.threads == 1;
-	}
-	/* Some may have been interrupted for long. */
-	KUNIT_EXPECT_GE(test, alone, 10);
 }
 
 /* Nothing but the job says that these few indices are worth a helper. */
@@ -1279,57 +1374,113 @@ static void pmt_test_eager(struct kunit *test)
 
 #define PMT_MANY	(1000UL * 1000)
 
-/* Short indices, until it fails: what helpers learn last is that. */
-static int pmt_fail_late(unsigned long start, unsigned long end, void *arg)
-{
-	usleep_range(20000, 21000);
+/* Long after what any chunk should take, on the coarsest of clocks. */
+#define PMT_TOO_LONG_US	(50 * 1000)
 
+/* Until it fails, to end the job. */
+static int pmt_cheap_fn(unsigned long start, unsigned long end, void *arg)
+{
 	return start < 6 * PMT_MANY ? 0 : -EIO;
 }
 
-/* Long ones */
-static int pmt_note_longest(unsigned long start, unsigned long end, void *arg)
+/* Later, every call takes too long, whatever its length. */
+static int pmt_long_fn(unsigned long start, unsigned long end, void *arg)
 {
-	atomic_long_t *longest = arg;
-	long len = end - start, old = atomic_long_read(longest);
+	struct pmt_fixture *fx = arg;
+	struct pmt_call call = { .start = start, .end = end, .task = current };
+	unsigned int n;
 
-	usleep_range(len * 1000, len * 1000 + 100);
-	while (old < len && !atomic_long_try_cmpxchg(longest, &old, len))
-		;
+	if (start < PMT_MANY)
+		return 0;
 
-	return 0;
+	n = pmt_enter(fx, &call);
+	usleep_range(PMT_TOO_LONG_US, PMT_TOO_LONG_US + 1000);
+	pmt_leave(fx, n, n < 40 ? 0 : -EIO);
+
+	return n < 40 ? 0 : -EIO;
 }
 
-/* Helpers must not take the pace of one job for that of the next. */
+static const struct pmt_call *pmt_next_of_task(const struct pmt_fixture *fx,
+					       const struct pmt_call *call)
+{
+	const struct pmt_call *next;
+
+	for (next = call + 1; next < fx->calls + fx->nr_calls; next++)
+		if (next->task == call->task)
+			return next;
+
+	return NULL;
+}
+
+/* A thread whose chunk took too long takes a shorter one, if it can. */
+static void pmt_check_shrinking(struct pmt_fixture *fx)
+{
+	const struct pmt_call *call, *next;
+	unsigned long len;
+
+	for (call = fx->calls; call < fx->calls + fx->nr_calls; call++) {
+		next = pmt_next_of_task(fx, call);
+		len = call->end - call->start;
+		if (next)
+			PMT_EXPECT(fx, next->end - next->start <=
+				       max(len / 2, 1UL));
+	}
+}
+
+/* What was learnt of cheap indices says nothing of dear ones. */
 static void pmt_test_pace(struct kunit *test)
 {
-	atomic_long_t longest = ATOMIC_LONG_INIT(0);
+	static const struct pmt_shape shape = { .size = ULONG_MAX,
+						.max_threads = 4 };
+	struct pmt_fixture *fx = test->priv;
 	struct padata_mt_job cheap = {
-		.thread_fn	= pmt_fail_late,
+		.thread_fn	= pmt_cheap_fn,
 		.size		= 40 * PMT_MANY,
 		.min_chunk	= PMT_MANY,
 		.max_threads	= 4,
-	};
-	struct padata_mt_job dear = {
-		.thread_fn	= pmt_note_longest,
-		.fn_arg		= &longest,
-		.size		= 1000,
-		.max_threads	= 4,
+		.eager		= true,
 	};
 
-	pmt_need_cpus(test, 2);
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&cheap), -EIO);
-	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&dear), 0);
 
-	/* 10 are enough; they become more by and by, but not a share of all. */
-	KUNIT_EXPECT_LT(test, atomic_long_read(&longest), 100);
+	pmt_shape_job(fx, &shape);
+	fx->job.thread_fn = pmt_long_fn;
+	pmt_run(fx);
+	KUNIT_EXPECT_EQ(test, fx->ret, -EIO);
+	pmt_check_shrinking(fx);
 }
 
 #ifdef CONFIG_PADATA
 
+static atomic_t pmt_runs_wanted;
+
 static struct padata_mt_run *pmt_alloc_no_run(unsigned int max_threads)
 {
+	atomic_inc(&pmt_runs_wanted);
 	return NULL;
+}
+
+static int pmt_no_work_fn(unsigned long start, unsigned long end, void *arg)
+{
+	return 0;
+}
+
+/*
+ * Nobody thinks of helpers for work that is over before one could come.  This is
+ * about time, so that an interrupt may make it look otherwise, but not always.
+ */
+static void pmt_test_small(struct kunit *test)
+{
+	struct padata_mt_job job = { .thread_fn = pmt_no_work_fn, .size = 100 };
+	unsigned int i, alone = 0;
+
+	kunit_activate_static_stub(test, padata_mt_alloc_run, pmt_alloc_no_run);
+	for (i = 0; i < 100; i++) {
+		atomic_set(&pmt_runs_wanted, 0);
+		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+		alone += !atomic_read(&pmt_runs_wanted);
+	}
+	KUNIT_EXPECT_GT(test, alone, 0);
 }
 
 static void pmt_test_no_memory(struct kunit *test)
@@ -1337,12 +1488,52 @@ static void pmt_test_no_memory(struct kunit *test)
 	struct pmt_fixture *fx = test->priv;
 
 	kunit_activate_static_stub(test, padata_mt_alloc_run, pmt_alloc_no_run);
+	atomic_set(&pmt_runs_wanted, 0);
 	pmt_shape_parallel(fx);
 	fx->patience = 1;
 	pmt_run_and_check(fx);
 
 	KUNIT_EXPECT_EQ(test, fx->ret, 0);
 	KUNIT_EXPECT_EQ(test, fx->stats.threads, 1);
+	if (pmt_need_cpus(test, 1) > 1)
+		KUNIT_EXPECT_GT(test, atomic_read(&pmt_runs_wanted), 0);
+}
+
+/*
+ * The first indices are cheap, so that few helpers seem worth it.  Then the main
+ * thread finds out, and the helpers wait until there are more.
+ */
+static int pmt_dearer_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_fixture *fx = arg;
+
+	if (start < 100) {
+		pmt_compute(10000 * (end - start));
+		return 0;
+	}
+	if (current != fx->main)
+		return pmt_thread_fn(start, end, arg);
+	if (READ_ONCE(fx->max_active) >= fx->company)
+		return -ECANCELED;
+	usleep_range(PMT_TOO_LONG_US, PMT_TOO_LONG_US + 1000);
+
+	return 0;
+}
+
+static void pmt_test_dearer(struct kunit *test)
+{
+	static const struct pmt_shape shape = { .size = 1000 };
+	struct pmt_fixture *fx = test->priv;
+
+	pmt_need_cpus(test, 4);
+	pmt_shape_job(fx, &shape);
+	fx->job.thread_fn = pmt_dearer_fn;
+	fx->job.undo_fn = NULL;
+	fx->patience = PMT_PATIENCE;
+	fx->company = 3;
+	pmt_run(fx);
+
+	KUNIT_EXPECT_GE(test, fx->max_active, 3);
 }
 
 static void pmt_set_max_helpers(struct kunit *test, const char *val, int ret)
@@ -1361,6 +1552,21 @@ static void pmt_wait_for_no_helper(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, padata_mt_nr_helping(), 0);
 }
 
+static void pmt_restore_max_helpers(void *max)
+{
+	WRITE_ONCE(padata_mt_max_helpers, (unsigned long)max);
+}
+
+/* What an administrator has set holds again after the test. */
+static void pmt_allow_helpers(struct kunit *test, unsigned int max)
+{
+	unsigned long before = padata_mt_max_helpers;
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, pmt_restore_max_helpers,
+					       (void *)before), 0);
+	WRITE_ONCE(padata_mt_max_helpers, max);
+}
+
 static void pmt_test_max_helpers(struct kunit *test)
 {
 	static const char * const bad[] = {
@@ -1370,6 +1576,7 @@ static void pmt_test_max_helpers(struct kunit *test)
 	unsigned int i;
 
 	pmt_need_cpus(test, 2);
+	pmt_allow_helpers(test, 0);
 	for (i = 0; i < 3; i++) {
 		pmt_wait_for_no_helper(test);
 		pmt_set_max_helpers(test, i ? i > 1 ? "2" : "1" : "0", 0);
@@ -1382,7 +1589,7 @@ static void pmt_test_max_helpers(struct kunit *test)
 	}
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		pmt_set_max_helpers(test, bad[i], -EINVAL);
-	pmt_set_max_helpers(test, "2147483647", 0);
+	KUNIT_EXPECT_EQ(test, padata_mt_max_helpers, 2);
 }
 
 /* All helpers are kept by one job, so another one has none. */
@@ -1392,12 +1599,15 @@ static void pmt_test_exhausted(struct kunit *test)
 	struct pmt_fixture *other = pmt_new_fixture(test);
 	struct pmt_task task = { .fx = other };
 	unsigned long end = jiffies + PMT_PATIENCE;
-	unsigned int helpers = num_online_cpus() - 1;
+	unsigned int helpers = pmt_need_cpus(test, 2) - 1;
 
-	pmt_need_cpus(test, 2);
+	if (helpers > 64)
+		kunit_skip(test, "would take long on so many CPUs");
+	pmt_allow_helpers(test, helpers);
 	pmt_wait_for_no_helper(test);
 	pmt_shape_parallel(other);
 	other->job.max_threads = 0;
+	other->job.size = 10000;
 	other->company = UINT_MAX;
 	pmt_start(&task, pmt_task_fn);
 	while (READ_ONCE(other->active) <= helpers && time_before(jiffies, end))
@@ -1435,6 +1645,7 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_run_again),
 	KUNIT_CASE(pmt_test_no_stats),
 	KUNIT_CASE_PARAM(pmt_test_errors, pmt_errors_gen_params),
+	KUNIT_CASE(pmt_test_ended),
 	KUNIT_CASE(pmt_test_fail_together),
 	KUNIT_CASE(pmt_test_killed),
 	KUNIT_CASE(pmt_test_killed_early),
@@ -1448,12 +1659,14 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_numa),
 	KUNIT_CASE(pmt_test_memalloc),
 	KUNIT_CASE(pmt_test_nice),
+	KUNIT_CASE(pmt_test_nested_lift),
 	KUNIT_CASE(pmt_test_late),
-	KUNIT_CASE(pmt_test_small),
 	KUNIT_CASE(pmt_test_eager),
 	KUNIT_CASE(pmt_test_pace),
 #ifdef CONFIG_PADATA
+	KUNIT_CASE(pmt_test_small),
 	KUNIT_CASE(pmt_test_no_memory),
+	KUNIT_CASE(pmt_test_dearer),
 	KUNIT_CASE(pmt_test_max_helpers),
 	KUNIT_CASE(pmt_test_exhausted),
 #endif

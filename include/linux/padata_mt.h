@@ -123,8 +123,10 @@ struct padata_mt_job {
 #ifdef CONFIG_LOCKDEP
 #define padata_do_multithreaded(job)					\
 ({									\
+	static struct lock_class_key __padata_mt_key;			\
 	static struct lockdep_map __padata_mt_map =			\
-		STATIC_LOCKDEP_MAP_INIT("padata_mt", &__padata_mt_map);	\
+		STATIC_LOCKDEP_MAP_INIT("padata_mt:" KBUILD_BASENAME,	\
+					&__padata_mt_key);		\
 									\
 	padata_mt_do_job(job, &__padata_mt_map);			\
 })
