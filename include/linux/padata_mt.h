@@ -32,9 +32,11 @@
 
 #include <linux/bug.h>
 #include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 #include <linux/types.h>
@@ -63,13 +65,12 @@ struct padata_mt_stats {
  *           range of what thread_fn completed, in ascending order.  May be
  *           NULL.
  * @fn_arg: The argument of thread_fn and undo_fn.
- * @start: The start of the job (units are job-specific).
- * @size: The size of the job.  0 is a job that has nothing to do.
- * @align: Ranges passed to the thread function fall on this boundary, with the
- *         possible exceptions of the beginning and end of the job.
- *         0 means 1.
- * @min_chunk: The least work that is worth a call of the thread function.  Only
- *             the first and the last chunk may be smaller.  0 means 1.
+ * @start: The first index.  What an index stands for is up to the job.
+ * @size: How many indices there are.  0 is a job that has nothing to do.
+ * @align: Where one chunk ends and the next one begins is a multiple of this,
+ *         in indices.  0 means 1.
+ * @min_chunk: The fewest indices that are worth a call of the thread function.
+ *             Only the first and the last chunk may have fewer.  0 means 1.
  * @max_threads: The most calls of the thread function at any time.  0 means as
  *               many as the system allows.
  * @numa_aware: Spread helpers over the nodes that have CPUs, and keep each on
@@ -111,6 +112,9 @@ struct padata_mt_job {
  *
  * Helpers run on the CPUs that the calling task may use (those of a workqueue
  * item: all), save the isolated ones, and after boot at the lowest nice value.
+ *
+ * This follows ktask and padata's multithreaded jobs by Daniel Jordan; see
+ * https://lore.kernel.org/linux-mm/20181105165558.11698-1-daniel.m.jordan@oracle.com/
  *
  * Context: Process context, may sleep.  Locks that the thread function takes
  *          must not be held.  The thread function may itself call this.
@@ -192,8 +196,10 @@ static inline int padata_mt_do_job(const struct padata_mt_job *job,
 	if (!padata_mt_is_valid(job))
 		return -EINVAL;
 
+	might_sleep();
 	for (; left && !err; next += len, left -= len, chunks++) {
 		len = left;
+		cond_resched();
 		if (job->killable && fatal_signal_pending(current)) {
 			err = -EINTR;
 			break;
