@@ -12,24 +12,27 @@
  * begins alone, with a small chunk and then larger ones, and measures.  When
  * what is left would take long enough, it allocates a struct padata_mt_run,
  * copies the job and its progress there, and sends helpers to it.  From then on
- * main thread and helpers do the same: end the chunk they hold and take the
- * next, in one critical section, until none is left.
+ * main thread and helpers do the same: take a chunk, run it, take the next one,
+ * until none is left.
  *
- * *Chunks.*  They are handed out in ascending order, so what was handed out is
- * one range, the progress.  A thread holds one chunk at a time and takes none
- * after an error, so all that must be remembered to undo a job is one failed
+ * *Chunks.*  They are handed out in ascending order, by moving run->next on, so
+ * what was handed out is one range.  A thread holds one chunk at a time and takes
+ * none after an error, so all that must be remembered to undo a job is one failed
  * chunk for each thread.  A run has room for that from the beginning.
  *
- * *Closing.*  A run is closed when nothing is left to hand out: the work has run
- * out, or an error or a signal has set what is left to 0.  It is never opened
- * again.  Both this and who holds a chunk change under run->lock only, so each
- * helper either holds a chunk before the run is closed, and the main thread
- * waits for it, or never gets one, and nobody waits for it.
+ * *Closing.*  A run is closed when run->next has come to the end: because the
+ * work has run out, or because an error or a signal has put it there.  It is
+ * never opened again.  A helper takes its first chunk in the same critical section
+ * of run->lock in which it becomes one of run->holders, and is one until it has
+ * found that there is no other for it.  The main thread looks for holders, under
+ * the lock too, after it has seen the run closed: so each helper either is one by
+ * then, and the main thread waits for it, or never gets a chunk, and nobody waits
+ * for it.
  *
  * *Lifetime.*  Main thread and helpers hold a reference to the run.  A helper
  * touches what belongs to the caller (thread_fn, fn_arg, the lockdep map of the
- * call site) only while it holds a chunk.  What it may touch later, the run and
- * its worker, belongs to this file.
+ * call site) only while it is a holder.  What it may touch later, the run and its
+ * worker, belongs to this file.
  *
  * *Workers* are kernel threads that lend themselves to runs as helpers.  They
  * are created in the background when a run lacks some, and ended when they were
@@ -73,6 +76,7 @@
  * a spinlock_t can be preempted.  Neither is taken in interrupts.
  */
 
+#include <linux/atomic.h>
 #include <linux/cleanup.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -119,7 +123,7 @@
 #define PADATA_MT_PROBE_NS	(20 * NSEC_PER_USEC)
 
 /* Chunks grow by at most this factor while what they cost is being learnt. */
-#define PADATA_MT_GROWTH	8
+#define PADATA_MT_GROWTH	16
 
 /* How long a chunk should take at most, so that signals and isolation count. */
 #define PADATA_MT_SLICE_NS	(10 * NSEC_PER_MSEC)
@@ -151,7 +155,6 @@ struct padata_mt_range {
 /**
  * struct padata_mt_progress - how far a job has come
  * @next: First index that was not handed out.
- * @left: Indices from there on that will be, 0 once the job is closed.
  * @chunks: Chunks handed out.
  * @threads: Threads that took one.
  * @nr_failed: Chunks that failed.
@@ -159,7 +162,6 @@ struct padata_mt_range {
  */
 struct padata_mt_progress {
 	unsigned long	next;
-	unsigned long	left;
 	unsigned long	chunks;
 	unsigned int	threads;
 	unsigned int	nr_failed;
@@ -169,20 +171,20 @@ struct padata_mt_progress {
 /**
  * struct padata_mt_thread - a thread's part in a run
  * @task: The thread.
- * @node: In padata_mt_run.holders while a helper holds a chunk.
+ * @node: In padata_mt_run.holders while a helper is one.
  * @chunk: The chunk it holds.
- * @ns: What the last chunk took.
+ * @chunks: How many it has had.
+ * @ns: What the last one took.
  * @slice: Indices that should take PADATA_MT_SLICE_NS, the most in a chunk.
- * @counted: It has had a chunk.
  * @lifted: It has the nice value of the main thread, which waits for it.
  */
 struct padata_mt_thread {
 	struct task_struct	*task;
 	struct list_head	node;
 	struct padata_mt_range	chunk;
+	unsigned long		chunks;
 	u64			ns;
 	unsigned long		slice;
-	bool			counted;
 	bool			lifted;
 };
 
@@ -195,6 +197,7 @@ struct padata_mt_thread {
  * @pflags: The main thread's allocation scope.
  * @nice: Of the helpers.
  * @slice: What threads begin with as padata_mt_thread.slice.
+ * @end: Of the job.
  * @max_threads: Threads this job can have at all, and room in @failed.
  * @idle: There is no holder any more, and there will be none.
  * @cpus: Where helpers may run.
@@ -205,11 +208,12 @@ struct padata_mt_thread {
  * @cpu: Where the last helper was sent, at first where the main thread was.
  * @nid: The node of @cpu.
  * @free: CPUs to which no helper was sent.
+ * @next: First index that was not handed out, or @end once the run is closed.
  * @lock: Protects all below.
  * @waiting: The main thread waits for @idle.
  * @lift_nice: Of a helper that is waited for, the main thread's by then.
- * @holders: Helpers that hold a chunk.
- * @progress: How far the job has come.
+ * @holders: Helpers that take chunks.
+ * @progress: Of the threads that are done, and where the run was closed.
  * @failed: The chunks that failed.
  */
 struct padata_mt_run {
@@ -220,6 +224,7 @@ struct padata_mt_run {
 	unsigned int			pflags;
 	int				nice;
 	unsigned long			slice;
+	unsigned long			end;
 	unsigned int			max_threads;
 	struct completion		idle;
 	struct cpumask			cpus;
@@ -230,6 +235,8 @@ struct padata_mt_run {
 	int				cpu;
 	int				nid;
 	struct cpumask			free;
+
+	atomic_long_t			next ____cacheline_aligned_in_smp;
 
 	raw_spinlock_t			lock ____cacheline_aligned_in_smp;
 	bool				waiting;
@@ -314,11 +321,15 @@ static u64 padata_mt_scale(u64 x, u64 num, u64 den)
 	return x;
 }
 
-/* As many indices as should take one slice of time if @done took @ns */
-static unsigned long padata_mt_slice(unsigned long done, u64 ns)
+/* As many indices as should take @target if @len took @ns, both in nanoseconds */
+static unsigned long padata_mt_in(u64 target, unsigned long len, u64 ns)
 {
-	return clamp(padata_mt_scale(done, PADATA_MT_SLICE_NS, ns), 1,
-		     ULONG_MAX);
+	return clamp(padata_mt_scale(len, target, ns), 1, ULONG_MAX);
+}
+
+static unsigned long padata_mt_slice(unsigned long len, u64 ns)
+{
+	return padata_mt_in(PADATA_MT_SLICE_NS, len, ns);
 }
 
 static unsigned long padata_mt_grow(unsigned long len)
@@ -327,37 +338,15 @@ static unsigned long padata_mt_grow(unsigned long len)
 						    ULONG_MAX;
 }
 
-static struct padata_mt_range padata_mt_take(const struct padata_mt_job *job,
-					     struct padata_mt_progress *p,
-					     unsigned long want)
-{
-	struct padata_mt_range chunk = {
-		.start = p->next,
-		.len = padata_mt_chunk_len(job, p->next, p->left, want),
-	};
-
-	p->next += chunk.len;
-	p->left -= chunk.len;
-	p->chunks += !!chunk.len;
-
-	return chunk;
-}
-
-/*
- * Closes the job.  A thread that only heard of a signal has no chunk to note,
- * and is too late when nothing is left.
- */
-static void padata_mt_fail(struct padata_mt_progress *p, int err,
-			   struct padata_mt_range *failed,
-			   const struct padata_mt_range *chunk)
+/* A thread that only heard of a signal has no chunk to note. */
+static void padata_mt_note_error(struct padata_mt_progress *p, int err,
+				 struct padata_mt_range *failed,
+				 const struct padata_mt_range *chunk)
 {
 	if (chunk->len)
 		failed[p->nr_failed++] = *chunk;
-	else if (!p->left)
-		return;
 	if (!p->err)
 		p->err = err;
-	p->left = 0;
 }
 
 static int padata_mt_call(const struct padata_mt_job *job,
@@ -393,14 +382,55 @@ static void padata_mt_put_run(struct padata_mt_run *run)
 		kfree(run);
 }
 
+static bool padata_mt_is_closed(struct padata_mt_run *run)
+{
+	return (unsigned long)atomic_long_read(&run->next) == run->end;
+}
+
 /* Guided self-scheduling: chunks shrink with the work, so threads end together. */
 static unsigned long padata_mt_want(const struct padata_mt_run *run,
-				    const struct padata_mt_thread *t)
+				    const struct padata_mt_thread *t,
+				    unsigned long left)
 {
-	unsigned long part = run->progress.left / PADATA_MT_SHARE;
-
 	/* A thread more or less makes no difference, so no pool.lock. */
-	return min(part / READ_ONCE(run->threads), t->slice);
+	return min(left / PADATA_MT_SHARE / READ_ONCE(run->threads), t->slice);
+}
+
+/* Takes the next chunk, if any is left. */
+static bool padata_mt_take(struct padata_mt_run *run,
+			   struct padata_mt_thread *t)
+{
+	long next = atomic_long_read(&run->next);
+	unsigned long left, len;
+
+	do {
+		left = run->end - next;
+		if (!left)
+			return false;
+		len = padata_mt_chunk_len(&run->job, next, left,
+					  padata_mt_want(run, t, left));
+	} while (!atomic_long_try_cmpxchg(&run->next, &next, next + len));
+
+	t->chunk.start = next;
+	t->chunk.len = len;
+	t->chunks++;
+
+	return true;
+}
+
+/* Closes the run.  A signal comes too late if nothing is left. */
+static void padata_mt_fail(struct padata_mt_run *run,
+			   struct padata_mt_thread *t, int err)
+{
+	unsigned long next = atomic_long_xchg(&run->next, run->end);
+
+	lockdep_assert_held(&run->lock);
+
+	if (next != run->end)
+		run->progress.next = next;
+	else if (!t->chunk.len)
+		return;
+	padata_mt_note_error(&run->progress, err, run->failed, &t->chunk);
 }
 
 static void padata_mt_lift_one(struct padata_mt_run *run)
@@ -415,12 +445,37 @@ static void padata_mt_lift_one(struct padata_mt_run *run)
 	set_user_nice(t->task, run->lift_nice);
 }
 
-static void padata_mt_unhold(struct padata_mt_run *run,
-			     struct padata_mt_thread *t)
+/* The first chunk of a helper, and that it is a holder, are one transition. */
+static bool padata_mt_join(struct padata_mt_run *run,
+			   struct padata_mt_thread *t)
 {
-	if (list_empty(&t->node))
-		return;
+	guard(raw_spinlock)(&run->lock);
 
+	if (!padata_mt_take(run, t))
+		return false;
+	list_add_tail(&t->node, &run->holders);
+
+	return true;
+}
+
+/* A thread has no chunk any more, and will have none. */
+static void padata_mt_finish(struct padata_mt_run *run,
+			     struct padata_mt_thread *t, int err)
+{
+	lockdep_assert_held(&run->lock);
+
+	if (err)
+		padata_mt_fail(run, t, err);
+	run->progress.chunks += t->chunks;
+	run->progress.threads += !!t->chunks;
+}
+
+static void padata_mt_quit(struct padata_mt_run *run,
+			   struct padata_mt_thread *t, int err)
+{
+	guard(raw_spinlock)(&run->lock);
+
+	padata_mt_finish(run, t, err);
 	list_del_init(&t->node);
 	if (!run->waiting)
 		return;
@@ -428,45 +483,6 @@ static void padata_mt_unhold(struct padata_mt_run *run,
 		complete(&run->idle);
 	else if (t->lifted)
 		padata_mt_lift_one(run);
-}
-
-static void padata_mt_hold(struct padata_mt_run *run,
-			   struct padata_mt_thread *t)
-{
-	if (!t->counted)
-		run->progress.threads++;
-	t->counted = true;
-
-	/* Nobody waits for the main thread, which has no task here. */
-	if (t->task && list_empty(&t->node))
-		list_add_tail(&t->node, &run->holders);
-}
-
-/*
- * Ends the chunk that @t holds, if any, and takes the next one, if any is left
- * and @more are wanted: that @t holds it and that the run is not closed is one
- * transition.
- */
-static bool padata_mt_step(struct padata_mt_run *run,
-			   struct padata_mt_thread *t, int err, bool more)
-{
-	struct padata_mt_progress *p = &run->progress;
-
-	guard(raw_spinlock)(&run->lock);
-
-	if (err)
-		padata_mt_fail(p, err, run->failed, &t->chunk);
-
-	t->chunk.len = 0;
-	if (more)
-		t->chunk = padata_mt_take(&run->job, p, padata_mt_want(run, t));
-
-	if (t->chunk.len)
-		padata_mt_hold(run, t);
-	else
-		padata_mt_unhold(run, t);
-
-	return t->chunk.len;
 }
 
 /*
@@ -491,7 +507,6 @@ static int padata_mt_call_shared(struct padata_mt_run *run,
 {
 	int err;
 
-	/* Not later: the main thread would wait for a chunk that is done. */
 	cond_resched_tasks_rcu_qs();
 	err = padata_mt_call_timed(&run->job, &t->chunk, &t->ns);
 	padata_mt_adapt(t);
@@ -618,28 +633,40 @@ static int padata_mt_call_in_helper(struct padata_mt_run *run,
 
 /*
  * No more helpers are sent to a run that is closed, though its main thread may
- * take long to say so.  Closed is forever, so this needs no run->lock.
+ * take long to say so.
  */
 static void padata_mt_leave(struct padata_mt_run *run)
 {
-	if (READ_ONCE(run->progress.left))
+	if (!padata_mt_is_closed(run))
 		return;
 
 	guard(raw_spinlock)(&pool.lock);
 	list_del_init(&run->pending);
 }
 
+static void padata_mt_take_part(struct padata_mt_worker *worker)
+{
+	struct padata_mt_thread *t = &worker->thread;
+	struct padata_mt_run *run = worker->run;
+	int err;
+
+	if (!padata_mt_may_stay(worker) || !padata_mt_join(run, t))
+		return;
+	do {
+		err = padata_mt_call_in_helper(run, t);
+	} while (!err && padata_mt_may_stay(worker) && padata_mt_take(run, t));
+	padata_mt_quit(run, t, err);
+}
+
 static void padata_mt_help(struct padata_mt_worker *worker)
 {
-	struct padata_mt_run *run = worker->run;
 	struct padata_mt_thread *t = &worker->thread;
+	struct padata_mt_run *run = worker->run;
 	unsigned int pflags = memalloc_flags_save(run->pflags);
-	int err = 0;
 
 	t->slice = run->slice;
-	t->counted = false;
-	while (padata_mt_step(run, t, err, padata_mt_may_stay(worker)))
-		err = padata_mt_call_in_helper(run, t);
+	t->chunks = 0;
+	padata_mt_take_part(worker);
 
 	memalloc_flags_restore(pflags);
 	if (t->lifted)
@@ -867,13 +894,11 @@ static bool padata_mt_lacks_workers(void)
 	       min(wanted, padata_mt_limit(atomic_read(&pool.callers)));
 }
 
-/*
- * For any run that lacks helpers, wherever there is a new run or there may be
- * more helpers than before.  pool.lock orders these two: if no run is found
- * here, the one that comes later finds the new limit.
- */
+/* For any run that lacks helpers, where there is a new run or a higher limit. */
 static void padata_mt_seek_helpers(void)
 {
+	/* A run was added before: pairs with padata_mt_leave_cpu(). */
+	smp_mb();
 	padata_mt_send_helpers();
 	if (padata_mt_lacks_workers())
 		mod_delayed_work(system_dfl_wq, &pool.manager, 0);
@@ -967,6 +992,11 @@ struct padata_mt_ctx {
 	struct padata_mt_run		*run;
 };
 
+static unsigned long padata_mt_left(const struct padata_mt_ctx *ctx)
+{
+	return ctx->job->size - (ctx->progress.next - ctx->job->start);
+}
+
 static u64 padata_mt_elapsed(const struct padata_mt_ctx *ctx)
 {
 	return padata_mt_since(ctx->began, padata_mt_clock(ctx->late));
@@ -1040,7 +1070,9 @@ static void padata_mt_describe(struct padata_mt_run *run,
 	run->depth = ctx->depth;
 	run->pflags = current->flags & PADATA_MT_MEMALLOC;
 	run->nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
-	run->progress = ctx->progress;
+	run->end = run->job.start + run->job.size;
+	run->progress.next = run->end;
+	atomic_long_set(&run->next, ctx->progress.next);
 	run->slice = slice;
 	run->cpu = raw_smp_processor_id();
 	run->nid = cpu_to_node(run->cpu);
@@ -1057,7 +1089,7 @@ static void padata_mt_describe(struct padata_mt_run *run,
 static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 				       unsigned long len, u64 ns)
 {
-	unsigned long left = ctx->progress.left;
+	unsigned long left = padata_mt_left(ctx);
 	unsigned int possible, helpers;
 	struct padata_mt_run *run;
 
@@ -1106,50 +1138,60 @@ static int padata_mt_call_alone(struct padata_mt_ctx *ctx,
 	return padata_mt_call(ctx->job, chunk);
 }
 
-/* Returns the length of the chunk, 0 for none. */
 static unsigned long padata_mt_step_alone(struct padata_mt_ctx *ctx,
 					  unsigned long want)
 {
-	struct padata_mt_range chunk = {};
-	int err;
+	struct padata_mt_progress *p = &ctx->progress;
+	struct padata_mt_range chunk = { .start = p->next };
+	int err = -EINTR;
 
-	if (padata_mt_is_killed(ctx->job)) {
-		err = -EINTR;
-	} else {
-		chunk = padata_mt_take(ctx->job, &ctx->progress, want);
+	if (!padata_mt_is_killed(ctx->job)) {
+		chunk.len = padata_mt_chunk_len(ctx->job, p->next,
+						padata_mt_left(ctx), want);
+		p->next += chunk.len;
+		p->chunks++;
 		err = padata_mt_call_alone(ctx, &chunk);
 	}
 	if (err)
-		padata_mt_fail(&ctx->progress, err, &ctx->failed, &chunk);
+		padata_mt_note_error(p, err, &ctx->failed, &chunk);
 
 	return chunk.len;
 }
 
-/* Works on the job until it is closed, or has a run. */
+/* While nothing is known about a job, only what takes no longer than to learn it */
+static unsigned long padata_mt_want_alone(unsigned long len, u64 ns,
+					  u64 elapsed)
+{
+	u64 target = elapsed < PADATA_MT_PROBE_NS ? PADATA_MT_PROBE_NS :
+						    PADATA_MT_SLICE_NS;
+
+	return min(padata_mt_grow(len), padata_mt_in(target, len, ns));
+}
+
+/* Works on the job until it is over, or has a run. */
 static void padata_mt_begin(struct padata_mt_ctx *ctx)
 {
 	const struct padata_mt_job *job = ctx->job;
-	struct padata_mt_progress *p = &ctx->progress;
 	bool single = padata_mt_is_single(job);
 	unsigned long len, want = 0;
-	u64 before, elapsed = 0;
+	u64 ns, elapsed = 0;
 
 	if (single && !job->killable)
 		want = job->size;
 	if (job->eager && !single && !padata_mt_is_killed(job))
 		padata_mt_consider_helpers(ctx, 1, PADATA_MT_WORTH_NS);
 
-	while (p->left && !ctx->run) {
+	while (padata_mt_left(ctx) && !ctx->run) {
 		len = padata_mt_step_alone(ctx, want);
-		if (!p->left)
+		if (!padata_mt_left(ctx) || ctx->progress.err)
 			break;
 		cond_resched_tasks_rcu_qs();
-		before = elapsed;
+		ns = elapsed;
 		elapsed = padata_mt_elapsed(ctx);
-		want = min(padata_mt_grow(len),
-			   padata_mt_slice(len, elapsed - before));
+		ns = elapsed - ns;
+		want = padata_mt_want_alone(len, ns, elapsed);
 		if (elapsed > PADATA_MT_PROBE_NS && !padata_mt_is_killed(job))
-			padata_mt_consider_helpers(ctx, len, elapsed - before);
+			padata_mt_consider_helpers(ctx, len, ns);
 	}
 }
 
@@ -1157,14 +1199,15 @@ static void padata_mt_begin(struct padata_mt_ctx *ctx)
 static void padata_mt_want_more(struct padata_mt_run *run,
 				const struct padata_mt_thread *t)
 {
+	unsigned long left = run->end - atomic_long_read(&run->next);
 	unsigned int limit = run->max_threads - 1, worth;
 	u64 rest;
 
 	/* Only this thread changes how many there are to be. */
-	if (run->threads > limit || !t->chunk.len)
+	if (run->threads > limit)
 		return;
 
-	rest = padata_mt_scale(t->ns, READ_ONCE(run->progress.left),
+	rest = padata_mt_scale(t->ns, left,
 			       t->chunk.len);
 	worth = padata_mt_worthwhile(rest, limit);
 	if (worth < run->threads)
@@ -1179,24 +1222,29 @@ static void padata_mt_want_more(struct padata_mt_run *run,
 	padata_mt_seek_helpers();
 }
 
-/* @counted: The main thread has had a chunk when it was alone. */
-static void padata_mt_lead(struct padata_mt_run *run, bool counted)
+/* @chunks: What the main thread has had when it was alone. */
+static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 {
-	struct padata_mt_thread t = { .counted = counted, .slice = run->slice };
+	struct padata_mt_thread t = { .chunks = chunks, .slice = run->slice };
+	bool killed;
 	int err = 0;
 
-	INIT_LIST_HEAD(&t.node);
 	do {
-		/* The last chunk was completed nevertheless. */
-		if (!err && padata_mt_is_killed(&run->job)) {
-			t.chunk.len = 0;
-			err = -EINTR;
-		}
+		killed = padata_mt_is_killed(&run->job);
+		if (killed || !padata_mt_take(run, &t))
+			break;
+		err = padata_mt_call_shared(run, &t);
 		if (!err)
 			padata_mt_want_more(run, &t);
-		if (padata_mt_step(run, &t, err, true))
-			err = padata_mt_call_shared(run, &t);
-	} while (t.chunk.len);
+	} while (!err);
+
+	/* The last chunk was completed nevertheless. */
+	if (killed) {
+		t.chunk.len = 0;
+		err = -EINTR;
+	}
+	scoped_guard(raw_spinlock, &run->lock)
+		padata_mt_finish(run, &t, err);
 }
 
 /* Works on the job together with helpers until it is closed and none is left. */
@@ -1208,7 +1256,7 @@ static void padata_mt_share(struct padata_mt_ctx *ctx)
 		list_add_tail(&run->pending, &pool.pending);
 	padata_mt_seek_helpers();
 
-	padata_mt_lead(run, ctx->progress.threads);
+	padata_mt_lead(run, ctx->progress.chunks);
 
 	scoped_guard(raw_spinlock, &pool.lock)
 		list_del_init(&run->pending);
@@ -1287,6 +1335,19 @@ static unsigned int padata_mt_depth(void)
 	return worker->run->depth + 1;
 }
 
+/*
+ * Now there may be a CPU for another job's helper.  If no such job is seen here,
+ * it sees that there is a caller less.
+ */
+static void padata_mt_leave_cpu(void)
+{
+	atomic_dec(&pool.callers);
+	/* Pairs with the barrier in padata_mt_seek_helpers(). */
+	smp_mb__after_atomic();
+	if (!list_empty(&pool.pending))
+		padata_mt_seek_helpers();
+}
+
 static void padata_mt_run_job(struct padata_mt_ctx *ctx)
 {
 	padata_mt_begin(ctx);
@@ -1320,16 +1381,14 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 	trace_padata_mt_job_start(job);
 
 	ctx.progress.next = job->start;
-	ctx.progress.left = job->size;
 	ctx.began = padata_mt_clock(ctx.late);
 
 	/* A helper has its CPU already. */
-	atomic_add(!ctx.depth, &pool.callers);
+	if (!ctx.depth)
+		atomic_inc(&pool.callers);
 	padata_mt_run_job(&ctx);
-	atomic_sub(!ctx.depth, &pool.callers);
-
-	/* Now there may be a CPU for another job's helper. */
-	padata_mt_seek_helpers();
+	if (!ctx.depth)
+		padata_mt_leave_cpu();
 
 	return ctx.progress.err;
 }
