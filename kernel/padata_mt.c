@@ -9,8 +9,8 @@
  * DOC: How a multithreaded job runs
  *
  * The task that calls padata_do_multithreaded() is the job's main thread.  It
- * begins alone, with a small chunk and then larger ones, and measures.  When
- * what is left would take long enough, it allocates a struct padata_mt_run,
+ * begins alone, with a small chunk and then larger ones, and measures; unless the
+ * job is eager.  When what is left would take long enough, it allocates a struct padata_mt_run,
  * copies the job and its progress there, and sends helpers to it.  From then on
  * main thread and helpers do the same: take a chunk, run it, take the next one,
  * until none is left.
@@ -38,14 +38,18 @@
  * are created in the background when a run lacks some, and ended when they were
  * idle for long.  A worker is new, then idle, taken, and helping by turns:
  *
- *  - idle: on pool.idle, asleep until worker->run is set.
+ *  - idle: on pool.idle, asleep until worker->run is set, or about to be.
  *  - taken: off that list, counted in pool.helping.  The one who took it gives
- *    it its CPUs and its nice value *before* it can run, then sets worker->run
- *    and wakes it.  The release of worker->run pairs with the acquire in
- *    padata_mt_wait_for_run().
+ *    it its CPUs and its nice value before he tells it the run: he sets
+ *    worker->run and wakes it.  The release of worker->run pairs with the acquire
+ *    in padata_mt_wait_for_run().
  *  - helping: works on worker->run until that is closed, or until it is
  *    surplus because there are fewer CPUs or a lower max_helpers than before.
  *    Then it takes itself for a run on pool.pending, or becomes idle.
+ *
+ * A worker that was told a run, but has not yet come to run, is in run->sent.
+ * Where its CPUs are busy it may be there for long: so the main thread recalls
+ * such workers once the run is closed.  They are idle again then.
  *
  * A run that could not get all helpers it wants is on pool.pending until it has
  * them, a helper finds it closed, or its main thread takes it off, which it does
@@ -55,21 +59,25 @@
  * *How many helpers* is a question of what is left to do: one for each
  * PADATA_MT_WORTH_NS.  The main thread asks it again after each chunk of its
  * own, for the first indices of a job may be the cheap ones.  In the same way
- * each thread adapts the length of its chunks to PADATA_MT_SLICE_NS.
+ * each thread adapts the length of its chunks to PADATA_MT_SLICE_NS.  Helpers
+ * that left because they were surplus are not replaced in this job.
  *
  * *Stragglers.*  After boot helpers have the lowest priority, and one that holds
  * the last chunk may be kept from running by others.  The main thread that waits
  * lifts one such helper to its own nice value; when that one is done it lifts
  * the next.  A helper is lifted under run->lock while it holds a chunk, and puts
- * its nice value back after it gave up that chunk, thus after it was lifted.  A
- * helper may itself wait, for the helpers of a nested job: it looks from time to
- * time whether it was lifted, to pass that on.
+ * its nice value back after it gave up that chunk, thus after it was lifted.  The
+ * one who waits looks from time to time whether his own priority has become
+ * better, to pass that on: he may be a helper himself, of a job that this one is
+ * nested in, and be waited for.
  *
  * *Lockdep.*  A helper holds the lockdep map of its call site while it runs the
  * thread function, and the main thread takes and releases it before it begins,
- * as flush_work() does.  Calls that nest use the map's subclasses, by their
- * depth: a job waits only for jobs that are deeper, so call sites may nest in
- * each other in any order.
+ * as flush_work() does.  Calls that nest use the map's subclasses, by how many
+ * helpers they are nested in: one that holds a map at some depth only takes maps
+ * that are deeper, so call sites may nest in each other in any order.  So do
+ * calls from a scope of memory allocations, because reclaim may call what others
+ * call from outside, and allocate memory there.
  *
  * *Locks.*  pool.lock and run->lock do not nest.  Both are raw and held for a
  * bounded time because helpers of lowest priority take them as well, also where
@@ -131,8 +139,11 @@
 /* Threads take this part of their equal share of what is left. */
 #define PADATA_MT_SHARE		2
 
-/* How often a helper that waits looks whether it was lifted, in jiffies. */
+/* How often a main thread that waits looks whether it was lifted, in jiffies. */
 #define PADATA_MT_RELIFT	DIV_ROUND_UP(HZ, 50)
+
+/* Nested jobs that lockdep can tell from each other, in a scope and outside */
+#define PADATA_MT_LOCKDEP_DEPTH	(MAX_LOCKDEP_SUBCLASSES / 2)
 
 #define PADATA_MT_IDLE		(60 * HZ)
 
@@ -203,6 +214,7 @@ struct padata_mt_thread {
  * @cpus: Where helpers may run.
  * @pending: In pool.pending while helpers are missing.  This and all down to
  *           @free is protected by pool.lock.
+ * @sent: Workers that were told this run and have not yet come.
  * @threads: The main thread, and helpers sent or missing.
  * @missing: Helpers to send.
  * @cpu: Where the last helper was sent, at first where the main thread was.
@@ -230,6 +242,7 @@ struct padata_mt_run {
 	struct cpumask			cpus;
 
 	struct list_head		pending;
+	struct list_head		sent;
 	unsigned int			threads;
 	unsigned int			missing;
 	int				cpu;
@@ -251,7 +264,7 @@ struct padata_mt_run {
  * @thread: Its part in @run.
  * @run: What it works on, set last by the one who took it.
  * @helping: It is counted in pool.helping.
- * @idle: In pool.idle.
+ * @node: In pool.idle, or in padata_mt_run.sent.
  * @idle_since: In jiffies.
  * @cpu: Where to begin.
  * @nid: Where to stay, or NUMA_NO_NODE.
@@ -261,7 +274,7 @@ struct padata_mt_worker {
 	struct padata_mt_thread	thread;
 	struct padata_mt_run	*run;
 	bool			helping;
-	struct list_head	idle;
+	struct list_head	node;
 	unsigned long		idle_since;
 	int			cpu;
 	int			nid;
@@ -275,6 +288,7 @@ static struct {
 	raw_spinlock_t		lock;
 	struct list_head	idle;		/* Workers, latest first */
 	struct list_head	pending;	/* Runs that lack helpers */
+	unsigned int		missing;	/* Of all of these */
 	unsigned int		workers;
 	unsigned int		helping;	/* Workers that are taken */
 	atomic_t		callers;	/* Jobs under way, save in helpers */
@@ -516,10 +530,13 @@ static int padata_mt_call_shared(struct padata_mt_run *run,
 
 static int padata_mt_lift_nice(void)
 {
-	return rt_or_dl_task_policy(current) ? 0 : task_nice(current);
+	if (rt_or_dl_task(current))
+		return 0;
+
+	return current->policy == SCHED_IDLE ? MAX_NICE : task_nice(current);
 }
 
-/* The main thread is itself a helper, and may have been lifted while it waits. */
+/* The main thread may have been lifted itself while it waits. */
 static void padata_mt_relift(struct padata_mt_run *run)
 {
 	int nice = padata_mt_lift_nice();
@@ -543,12 +560,8 @@ static void padata_mt_wait(struct padata_mt_run *run)
 		padata_mt_lift_one(run);
 	}
 
-	if (!run->depth)
-		wait_for_completion(&run->idle);
-	else
-		while (!wait_for_completion_timeout(&run->idle,
-						    PADATA_MT_RELIFT))
-			padata_mt_relift(run);
+	while (!wait_for_completion_timeout(&run->idle, PADATA_MT_RELIFT))
+		padata_mt_relift(run);
 }
 
 static bool padata_mt_uses_all_cpus(const struct padata_mt_job *job)
@@ -581,6 +594,14 @@ static unsigned int padata_mt_limit(unsigned int callers)
 		   READ_ONCE(padata_mt_max_helpers));
 }
 
+static void padata_mt_release(struct padata_mt_worker *worker)
+{
+	lockdep_assert_held(&pool.lock);
+
+	pool.helping -= worker->helping;
+	worker->helping = false;
+}
+
 /* CPUs went, or an administrator wants fewer helpers. */
 static bool padata_mt_is_surplus(struct padata_mt_worker *worker)
 {
@@ -590,8 +611,7 @@ static bool padata_mt_is_surplus(struct padata_mt_worker *worker)
 	guard(raw_spinlock)(&pool.lock);
 	if (pool.helping <= padata_mt_limit(1))
 		return false;
-	pool.helping--;
-	worker->helping = false;
+	padata_mt_release(worker);
 
 	return true;
 }
@@ -613,7 +633,24 @@ static bool padata_mt_may_stay(struct padata_mt_worker *worker)
 
 static bool padata_mt_is_tracked(unsigned int depth)
 {
-	return IS_ENABLED(CONFIG_LOCKDEP) && depth < MAX_LOCKDEP_SUBCLASSES;
+	return IS_ENABLED(CONFIG_LOCKDEP) && depth < PADATA_MT_LOCKDEP_DEPTH;
+}
+
+static __maybe_unused unsigned int
+padata_mt_subclass(unsigned int depth, unsigned int pflags)
+{
+	if (pflags & PADATA_MT_MEMALLOC)
+		depth += PADATA_MT_LOCKDEP_DEPTH;
+
+	return depth;
+}
+
+/* Whoever shares this thread next would suffer for it. */
+static void padata_mt_check_leak(const struct padata_mt_job *job)
+{
+	WARN_ONCE(in_atomic() || rcu_preempt_depth() || lockdep_depth(current),
+		  "%ps returned with a lock held or preemption off\n",
+		  job->thread_fn);
 }
 
 static int padata_mt_call_in_helper(struct padata_mt_run *run,
@@ -621,27 +658,45 @@ static int padata_mt_call_in_helper(struct padata_mt_run *run,
 {
 	int err;
 
-	if (!padata_mt_is_tracked(run->depth))
-		return padata_mt_call_shared(run, t);
+	if (!padata_mt_is_tracked(run->depth)) {
+		err = padata_mt_call_shared(run, t);
+		padata_mt_check_leak(&run->job);
+		return err;
+	}
 
-	lock_acquire_exclusive(run->map, run->depth, 0, NULL, _THIS_IP_);
+	lock_acquire_exclusive(run->map,
+			       padata_mt_subclass(run->depth, run->pflags),
+			       0, NULL, _THIS_IP_);
 	err = padata_mt_call_shared(run, t);
 	lock_map_release(run->map);
+	padata_mt_check_leak(&run->job);
 
 	return err;
 }
 
+/* From now on nobody else changes how many helpers the run lacks. */
+static void padata_mt_unlist(struct padata_mt_run *run)
+{
+	lockdep_assert_held(&pool.lock);
+
+	if (list_empty(&run->pending))
+		return;
+	list_del_init(&run->pending);
+	pool.missing -= run->missing;
+	run->missing = 0;
+}
+
 /*
  * No more helpers are sent to a run that is closed, though its main thread may
- * take long to say so.
+ * take long to say so.  If this overlooks that it is pending, that one will not.
  */
 static void padata_mt_leave(struct padata_mt_run *run)
 {
-	if (!padata_mt_is_closed(run))
+	if (list_empty(&run->pending) || !padata_mt_is_closed(run))
 		return;
 
 	guard(raw_spinlock)(&pool.lock);
-	list_del_init(&run->pending);
+	padata_mt_unlist(run);
 }
 
 static void padata_mt_take_part(struct padata_mt_worker *worker)
@@ -722,6 +777,7 @@ static void padata_mt_assign(struct padata_mt_worker *worker,
 	worker->helping = true;
 	refcount_inc(&run->ref);
 	padata_mt_choose_cpu(worker, run);
+	pool.missing--;
 	if (--run->missing)
 		list_move_tail(&run->pending, &pool.pending);
 	else
@@ -736,12 +792,12 @@ static struct padata_mt_worker *padata_mt_match(struct padata_mt_run **runp)
 
 	guard(raw_spinlock)(&pool.lock);
 
-	worker = list_first_entry_or_null(&pool.idle, typeof(*worker), idle);
+	worker = list_first_entry_or_null(&pool.idle, typeof(*worker), node);
 	run = list_first_entry_or_null(&pool.pending, typeof(*run), pending);
 	if (!worker || !run || !padata_mt_has_room())
 		return NULL;
 
-	list_del_init(&worker->idle);
+	list_move(&worker->node, &run->sent);
 	padata_mt_assign(worker, run);
 	*runp = run;
 
@@ -766,13 +822,14 @@ static void padata_mt_place(struct padata_mt_worker *worker,
 		WRITE_ONCE(task->wake_cpu, worker->cpu);
 }
 
-static void padata_mt_send_helpers(void)
+/* Sends @max helpers at most, for the caller has something else to do. */
+static void padata_mt_send_helpers(unsigned int max)
 {
 	struct padata_mt_worker *worker;
 	struct padata_mt_run *run;
 	struct task_struct *task;
 
-	while ((worker = padata_mt_match(&run))) {
+	while (max-- && (worker = padata_mt_match(&run))) {
 		padata_mt_place(worker, run);
 		/* Once it has a run, it may help, be idle and end meanwhile. */
 		task = get_task_struct(worker->thread.task);
@@ -780,6 +837,24 @@ static void padata_mt_send_helpers(void)
 		smp_store_release(&worker->run, run);
 		wake_up_process(task);
 		put_task_struct(task);
+	}
+}
+
+/* A worker that is still being placed is left to itself. */
+static void padata_mt_recall(struct padata_mt_run *run)
+{
+	struct padata_mt_worker *worker, *next;
+
+	lockdep_assert_held(&pool.lock);
+
+	list_for_each_entry_safe(worker, next, &run->sent, node) {
+		if (!READ_ONCE(worker->run))
+			continue;
+		WRITE_ONCE(worker->run, NULL);
+		padata_mt_release(worker);
+		/* Last, because it may not be asleep. */
+		list_move_tail(&worker->node, &pool.idle);
+		refcount_dec(&run->ref);
 	}
 }
 
@@ -793,9 +868,7 @@ static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
 
 	guard(raw_spinlock)(&pool.lock);
 
-	if (worker->helping)
-		pool.helping--;
-	worker->helping = false;
+	padata_mt_release(worker);
 	worker->run = NULL;
 
 	run = list_first_entry_or_null(&pool.pending, typeof(*run), pending);
@@ -805,9 +878,21 @@ static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
 	}
 
 	worker->idle_since = jiffies;
-	list_add(&worker->idle, &pool.idle);
+	list_add(&worker->node, &pool.idle);
 
 	return NULL;
+}
+
+/* Comes to its run, unless it was recalled meanwhile. */
+static bool padata_mt_come(struct padata_mt_worker *worker)
+{
+	guard(raw_spinlock)(&pool.lock);
+
+	if (!worker->run)
+		return false;
+	list_del_init(&worker->node);
+
+	return true;
 }
 
 /* Returns false if the worker is to end instead. */
@@ -818,7 +903,7 @@ static bool padata_mt_wait_for_run(struct padata_mt_worker *worker)
 	for (;;) {
 		set_current_state(TASK_IDLE);
 		/* Pairs with the release in padata_mt_send_helpers(). */
-		if (smp_load_acquire(&worker->run))
+		if (smp_load_acquire(&worker->run) && padata_mt_come(worker))
 			break;
 		stop = kthread_should_stop();
 		if (stop)
@@ -865,7 +950,7 @@ static struct padata_mt_worker *padata_mt_create_worker(void)
 		return NULL;
 	}
 
-	INIT_LIST_HEAD(&worker->idle);
+	INIT_LIST_HEAD(&worker->node);
 	INIT_LIST_HEAD(&worker->thread.node);
 	worker->thread.task = task;
 
@@ -881,25 +966,21 @@ static struct padata_mt_worker *padata_mt_create_worker(void)
 /* Workers that are new or idle may yet come to help. */
 static bool padata_mt_lacks_workers(void)
 {
-	struct padata_mt_run *run;
-	unsigned int wanted;
-
 	guard(raw_spinlock)(&pool.lock);
 
-	wanted = pool.helping;
-	list_for_each_entry(run, &pool.pending, pending)
-		wanted += run->missing;
-
-	return pool.workers <
-	       min(wanted, padata_mt_limit(atomic_read(&pool.callers)));
+	return pool.workers < min(pool.helping + pool.missing,
+				  padata_mt_limit(atomic_read(&pool.callers)));
 }
 
-/* For any run that lacks helpers, where there is a new run or a higher limit. */
-static void padata_mt_seek_helpers(void)
+/*
+ * For any run that lacks helpers, where there is a new run or a higher limit:
+ * sends @max of them at most.
+ */
+static void padata_mt_seek_helpers(unsigned int max)
 {
 	/* A run was added before: pairs with padata_mt_leave_cpu(). */
 	smp_mb();
-	padata_mt_send_helpers();
+	padata_mt_send_helpers(max);
 	if (padata_mt_lacks_workers())
 		mod_delayed_work(system_dfl_wq, &pool.manager, 0);
 }
@@ -926,11 +1007,11 @@ static struct padata_mt_worker *padata_mt_take_unused(void)
 
 	if (list_empty(&pool.idle))
 		return NULL;
-	worker = list_last_entry(&pool.idle, typeof(*worker), idle);
+	worker = list_last_entry(&pool.idle, typeof(*worker), node);
 	if (time_before(jiffies, worker->idle_since + PADATA_MT_IDLE))
 		return NULL;
 
-	list_del_init(&worker->idle);
+	list_del_init(&worker->node);
 	pool.workers--;
 
 	return worker;
@@ -973,6 +1054,7 @@ static void padata_mt_manage(struct work_struct *work)
  * @depth: Of helpers whose chunks this call is made in.
  * @late: Which clock.
  * @alone: There is no helper to be had for this job.
+ * @helpers: How many seem worth it at first.
  * @began: When.
  * @waited: How long the main thread waited for stragglers, if that is traced.
  * @progress: How far the main thread came alone, in the end how far all came.
@@ -985,6 +1067,7 @@ struct padata_mt_ctx {
 	unsigned int			depth;
 	bool				late;
 	bool				alone;
+	unsigned int			helpers;
 	u64				began;
 	u64				waited;
 	struct padata_mt_progress	progress;
@@ -1002,16 +1085,17 @@ static u64 padata_mt_elapsed(const struct padata_mt_ctx *ctx)
 	return padata_mt_since(ctx->began, padata_mt_clock(ctx->late));
 }
 
+/* Where a workqueue item runs says nothing about what it is for. */
+static const struct cpumask *padata_mt_own_cpus(void)
+{
+	return current->flags & PF_WQ_WORKER ? cpu_possible_mask :
+					       current->cpus_ptr;
+}
+
 /* Where helpers may run */
 static void padata_mt_find_cpus(struct padata_mt_run *run)
 {
-	const struct cpumask *own = current->cpus_ptr;
-
-	/* Where a workqueue item runs says nothing about what it is for. */
-	if (current->flags & PF_WQ_WORKER)
-		own = cpu_possible_mask;
-
-	cpumask_and(&run->cpus, own, cpu_online_mask);
+	cpumask_and(&run->cpus, padata_mt_own_cpus(), cpu_online_mask);
 	if (padata_mt_uses_all_cpus(&run->job))
 		return;
 
@@ -1033,6 +1117,7 @@ static unsigned int padata_mt_possible(const struct padata_mt_job *job,
 	unsigned long unit = max3(job->align, job->min_chunk, 1UL);
 	unsigned int limit = padata_mt_limit(1);
 
+	limit = min(limit, cpumask_weight(padata_mt_own_cpus()));
 	if (job->max_threads)
 		limit = min(limit, job->max_threads - 1U);
 
@@ -1055,6 +1140,7 @@ padata_mt_alloc_run(unsigned int max_threads)
 	raw_spin_lock_init(&run->lock);
 	init_completion(&run->idle);
 	INIT_LIST_HEAD(&run->pending);
+	INIT_LIST_HEAD(&run->sent);
 	INIT_LIST_HEAD(&run->holders);
 
 	return run;
@@ -1109,10 +1195,9 @@ static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 	padata_mt_describe(run, ctx, padata_mt_slice(len, ns));
 	possible = min(possible, cpumask_weight(&run->free));
 	run->max_threads = 1 + possible;
-	run->missing = min(helpers, possible);
-	run->threads = 1 + run->missing;
-
-	ctx->alone = !run->missing;
+	run->threads = 1;
+	ctx->alone = !possible;
+	ctx->helpers = min(helpers, possible);
 	if (ctx->alone)
 		padata_mt_put_run(run);
 	else
@@ -1188,38 +1273,43 @@ static void padata_mt_begin(struct padata_mt_ctx *ctx)
 		cond_resched_tasks_rcu_qs();
 		ns = elapsed;
 		elapsed = padata_mt_elapsed(ctx);
-		ns = elapsed - ns;
+		ns = padata_mt_since(ns, elapsed);
 		want = padata_mt_want_alone(len, ns, elapsed);
 		if (elapsed > PADATA_MT_PROBE_NS && !padata_mt_is_killed(job))
 			padata_mt_consider_helpers(ctx, len, ns);
 	}
 }
 
+/* Helpers that the run is to have beyond those that it was sent or lacks */
+static void padata_mt_add_missing(struct padata_mt_run *run, unsigned int more)
+{
+	scoped_guard(raw_spinlock, &pool.lock) {
+		run->missing += more;
+		pool.missing += more;
+		WRITE_ONCE(run->threads, run->threads + more);
+		if (list_empty(&run->pending))
+			list_add_tail(&run->pending, &pool.pending);
+	}
+	padata_mt_seek_helpers(more);
+}
+
 /* Asks for more helpers if what is left turns out to be worth them. */
 static void padata_mt_want_more(struct padata_mt_run *run,
 				const struct padata_mt_thread *t)
 {
+	unsigned long unit = max3(run->job.align, run->job.min_chunk, 1UL);
 	unsigned long left = run->end - atomic_long_read(&run->next);
 	unsigned int limit = run->max_threads - 1, worth;
-	u64 rest;
 
 	/* Only this thread changes how many there are to be. */
-	if (run->threads > limit)
+	if (run->threads > limit || left < unit)
 		return;
 
-	rest = padata_mt_scale(t->ns, left,
-			       t->chunk.len);
-	worth = padata_mt_worthwhile(rest, limit);
-	if (worth < run->threads)
-		return;
-
-	scoped_guard(raw_spinlock, &pool.lock) {
-		run->missing += worth + 1 - run->threads;
-		WRITE_ONCE(run->threads, worth + 1);
-		if (list_empty(&run->pending))
-			list_add_tail(&run->pending, &pool.pending);
-	}
-	padata_mt_seek_helpers();
+	limit = min(limit, left / unit);
+	worth = padata_mt_worthwhile(padata_mt_scale(t->ns, left, t->chunk.len),
+				     limit);
+	if (worth >= run->threads)
+		padata_mt_add_missing(run, worth + 1 - run->threads);
 }
 
 /* @chunks: What the main thread has had when it was alone. */
@@ -1252,14 +1342,13 @@ static void padata_mt_share(struct padata_mt_ctx *ctx)
 {
 	struct padata_mt_run *run = ctx->run;
 
-	scoped_guard(raw_spinlock, &pool.lock)
-		list_add_tail(&run->pending, &pool.pending);
-	padata_mt_seek_helpers();
-
+	padata_mt_add_missing(run, ctx->helpers);
 	padata_mt_lead(run, ctx->progress.chunks);
 
-	scoped_guard(raw_spinlock, &pool.lock)
-		list_del_init(&run->pending);
+	scoped_guard(raw_spinlock, &pool.lock) {
+		padata_mt_unlist(run);
+		padata_mt_recall(run);
+	}
 	if (trace_padata_mt_job_end_enabled())
 		ctx->waited = padata_mt_elapsed(ctx);
 	padata_mt_wait(run);
@@ -1318,7 +1407,8 @@ static void padata_mt_might_wait(struct lockdep_map *map, unsigned int depth)
 	if (!padata_mt_is_tracked(depth))
 		return;
 
-	lock_acquire_exclusive(map, depth, 0, NULL, _THIS_IP_);
+	lock_acquire_exclusive(map, padata_mt_subclass(depth, current->flags),
+			       0, NULL, _THIS_IP_);
 	lock_map_release(map);
 }
 
@@ -1344,8 +1434,8 @@ static void padata_mt_leave_cpu(void)
 	atomic_dec(&pool.callers);
 	/* Pairs with the barrier in padata_mt_seek_helpers(). */
 	smp_mb__after_atomic();
-	if (!list_empty(&pool.pending))
-		padata_mt_seek_helpers();
+	if (READ_ONCE(pool.missing))
+		padata_mt_seek_helpers(1);
 }
 
 static void padata_mt_run_job(struct padata_mt_ctx *ctx)
@@ -1404,7 +1494,7 @@ VISIBLE_IF_KUNIT int padata_mt_set_max_helpers(const char *val,
 	WRITE_ONCE(padata_mt_max_helpers, n);
 	/* The command line comes before there is anybody to send. */
 	if (pool.ready)
-		padata_mt_seek_helpers();
+		padata_mt_seek_helpers(UINT_MAX);
 
 	return 0;
 }
