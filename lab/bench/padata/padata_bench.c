@@ -153,19 +153,19 @@ static void bench_loop(unsigned long start, unsigned long end)
 	switch (bench_pattern) {
 	case LOOP_EVEN:
 		while (start < end)
-			x ^= loop_index(LOOP_EVEN, start++);
+			x = loop_index(LOOP_EVEN, start++, x);
 		break;
 	case LOOP_UNEVEN:
 		while (start < end)
-			x ^= loop_index(LOOP_UNEVEN, start++);
+			x = loop_index(LOOP_UNEVEN, start++, x);
 		break;
 	case LOOP_RISING:
 		while (start < end)
-			x ^= loop_index(LOOP_RISING, start++);
+			x = loop_index(LOOP_RISING, start++, x);
 		break;
 	default:
 		while (start < end)
-			x ^= loop_index(LOOP_FALLING, start++);
+			x = loop_index(LOOP_FALLING, start++, x);
 	}
 	loop_keep(x);
 }
@@ -273,18 +273,22 @@ static void bench_meet(void)
 
 static int bench_claim_chunk(unsigned long start, unsigned long end, void *arg)
 {
+	const unsigned int *rounds = arg;
+
 	if (!bench_has_met() && !bench_came())
 		bench_meet();
-	loop_keep(start);
+	loop_keep(loop_rounds(start, *rounds));
 	return 0;
 }
 
 /* From when the second thread is there, or 0 if none came */
-static s64 bench_claim_once(unsigned int bits, unsigned long *chunks)
+static s64 bench_claim_once(unsigned int rounds, unsigned int bits,
+			    unsigned long *chunks)
 {
 	struct padata_mt_stats stats;
 	struct padata_mt_job job = {
 		.thread_fn	= bench_claim_chunk,
+		.fn_arg		= &rounds,
 		.size		= 1UL << bits,
 		.max_threads	= 2,
 		.eager		= true,
@@ -299,30 +303,51 @@ static s64 bench_claim_once(unsigned int bits, unsigned long *chunks)
 	return err ?: bench_has_met() ? ktime_get_ns() - meeting.at[1] : 0;
 }
 
+/* What the chunks themselves cost */
+static s64 bench_claim_body(unsigned int rounds)
+{
+	s64 began = ktime_get_ns();
+	unsigned int i;
+
+	for (i = 0; i < 10000; i++)
+		loop_keep(loop_rounds(i, rounds));
+
+	return (ktime_get_ns() - began) / 10000;
+}
+
+static void bench_claim(struct seq_file *m, unsigned int rounds,
+			unsigned int bits, s64 *samples)
+{
+	unsigned int run, n = 0;
+	unsigned long chunks;
+	s64 ns;
+
+	for (run = 0; run < runs; run++) {
+		ns = bench_claim_once(rounds, bits, &chunks);
+		if (ns > 0)
+			samples[n++] = ns;
+		cond_resched();
+	}
+	if (!n)
+		return;
+	seq_printf(m, "claim padata %lld %u %lu", bench_claim_body(rounds),
+		   bits, chunks);
+	bench_sum_up(m, samples, n);
+	seq_putc(m, '\n');
+}
+
 static int claim_show(struct seq_file *m, void *v)
 {
-	unsigned int bits, run, n;
-	unsigned long chunks;
-	s64 *samples, ns;
+	s64 *samples = kvcalloc(runs, sizeof(*samples), GFP_KERNEL);
+	unsigned int i, bits;
 
-	samples = kvcalloc(runs, sizeof(*samples), GFP_KERNEL);
 	if (!samples)
 		return -ENOMEM;
 
-	for (bits = CLAIM_MIN_BITS; bits <= CLAIM_MAX_BITS;
-	     bits += CLAIM_STEP_BITS) {
-		for (run = n = 0; run < runs; run++) {
-			ns = bench_claim_once(bits, &chunks);
-			if (ns > 0)
-				samples[n++] = ns;
-			cond_resched();
-		}
-		if (!n)
-			continue;
-		seq_printf(m, "claim padata %u %lu", bits, chunks);
-		bench_sum_up(m, samples, n);
-		seq_putc(m, '\n');
-	}
+	for (i = 0; i < ARRAY_SIZE(claim_rounds); i++)
+		for (bits = CLAIM_MIN_BITS; bits <= CLAIM_MAX_BITS;
+		     bits += CLAIM_STEP_BITS)
+			bench_claim(m, claim_rounds[i], bits, samples);
 	kvfree(samples);
 
 	return 0;
@@ -336,7 +361,7 @@ static noinline int bench_small_chunk(unsigned long start, unsigned long end,
 	unsigned long x = 0;
 
 	for (; start < end; start++)
-		x ^= loop_rounds(start, index_rounds);
+		x = loop_rounds(x ^ start, index_rounds);
 	loop_keep(x);
 
 	return 0;

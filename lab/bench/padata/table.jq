@@ -14,8 +14,10 @@ def shown: "\(.ratio.median) (\(.ratio.q1) to \(.ratio.q3)), \(.chunks) chunks";
 	"  \($p): \(case("uml"; $p; "padata") | shown): \(.speedup.goals[$p].value) of plain threads, goal 0.95: \(.speedup.goals[$p].reached | mark)",
 	"    two bound threads: UML \(case("uml"; $p; "static").ratio.median), host \(case("host"; $p; "static").ratio.median)",
 	"    OpenMP guided \(case("host"; $p; "guided") | shown); dynamic \(case("host"; $p; "dynamic") | shown)"),
-"Cost of a chunk: " + (.claim.cases | map("\(.how) \(.ns_per_chunk) ns (\(.points[0].chunks) to \(.points[-1].chunks) chunks)") | join(", ")) +
-	": \(.claim.goal.value) of OpenMP, goal 1.5: \(.claim.goal.reached | mark)",
+(. as $all | true, false | . as $meet | $all.claim |
+	"Cost of a claim" + (if $meet then " that meets others: " else " that meets none: " end) +
+	(.cases | map(select(.meet == $meet) | "\(.how) \(.ns_per_chunk) ns (\(.points[0].chunks) to \(.points[-1].chunks) chunks)") | join(", ")) +
+	(.goals[if $meet then "meet" else "apart" end] | ": \(.value) of OpenMP, goal 1.5: \(.reached | mark)")),
 "Small jobs, goal 1.05 of the direct loop or 1 us more:",
 (.small | group_by(.where)[] | "  \(.[0].where), 1 to \(.[-1].size) indices, \(map(.direct.n) | min) or more runs each: " +
 	(map(select(.reached | not)) | if length == 0 then "reached" else
