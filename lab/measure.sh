@@ -38,3 +38,6 @@ machine() {
 		"$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" \
 		"$(qemu-system-x86_64 --version | awk '{ print $4; exit }')"
 }
+
+# how many tasks wanted a CPU of the host lately: other work spoils measurements
+load_now() { cut -d' ' -f1 /proc/loadavg; }

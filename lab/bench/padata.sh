@@ -138,8 +138,6 @@ write_json() {
 		-f "$SOURCE/summary.jq" <"$lines" >"$results"
 }
 
-load_now() { cut -d' ' -f1 /proc/loadavg; }
-
 draw_speedup() {
 	jq -r '.speedup.cases[] | [.pattern, .where, .how, .ratio.median, .ratio.q1, .ratio.q3] | @tsv' \
 		"$results" | awk -F'\t' -v OFS='\t' '
