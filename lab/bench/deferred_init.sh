@@ -97,6 +97,7 @@ draw() {
 		set title "Deferred struct page init, 64 GiB guest, $ROUNDS boots each\n$(machine)" noenhanced
 		set ylabel "ms by the host's clock (emulated)"
 		set yrange [0:*]
+		set xrange [0.5:4.5]
 		set datafile separator "\t"
 		set style data boxplot
 		set style boxplot outliers pointtype 7

@@ -151,18 +151,18 @@ draw_speedup() {
 		set output "$TOP/results/padata.svg"
 		set title "Two threads against one, medians and quartiles of $RUNS runs\n$(machine)" noenhanced
 		set ylabel "times as fast as the direct loop"
-		set yrange [0:2.4]
+		set yrange [0:2.75]
 		set ytics 0.25
 		set grid ytics
 		set style fill solid 0.6
 		set boxwidth 0.14
-		set key top horizontal
+		set key top left horizontal samplen 2
 		set xrange [0.4:4.6]
 		set xtics ("even" 1, "uneven 1:10" 2, "rising 1 to 10" 3, "falling 10 to 1" 4)
-		f = "$LOG/bench-padata.dat"
-		plot for [s = 1:5] f using (\$1 == s ? \$2 : 1/0):3:4:5 with boxerrorbars \
-			lc rgb word("#888a85 #d3d7cf #3465a4 #c17d11 #edd400", s) \
-			title word("two-bound-threads,-UML static,-host padata,-UML OpenMP-guided,-host OpenMP-dynamic,-host", s)
+		array title[5] = ["two bound threads, UML", "static, host", "padata, UML", "OpenMP guided, host", "OpenMP dynamic, host"]
+		array color[5] = [0x888a85, 0xd3d7cf, 0x3465a4, 0xc17d11, 0xedd400]
+		plot for [s = 1:5] "$LOG/bench-padata.dat" using (\$1 == s ? \$2 : 1/0):3:4:5:(0.14) \
+			with boxerrorbars lc rgb color[s] title title[s]
 	END
 }
 
