@@ -71,7 +71,7 @@ trace_chunks() {
 	printf '#!/bin/sh\ncat /sys/kernel/tracing/trace\n' >"$guest/run"
 	chmod +x "$guest/run"
 	NAME=bench-traced SMP=$MANY MEM=64G GUEST=$guest \
-		CMDLINE='trace_event=padata_mt:padata_mt_chunk trace_buf_size=4M' \
+		CMDLINE='kunit.autorun=0 trace_event=padata_mt:padata_mt_chunk trace_buf_size=4M' \
 		"$LAB/boot.sh" >"$LOG/bench-traced.boot" 2>&1 ||
 		die "the guest 'bench-traced' failed: $(tail -n1 "$LOG/bench-traced.boot")"
 	sed -n 's/^ *\([^ ]*\) .*padata_mt_chunk: fn=[^ ]*deferred.* ns=\([0-9]*\) .*/\1 \2/p' \

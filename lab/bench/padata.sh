@@ -66,7 +66,7 @@ guest() { # CONFIG NAME
 		cat
 	} >"$root/run"
 	chmod +x "$root/run"
-	CONFIG=$1 GUEST=$root NAME=bench-padata-$2 TIMEOUT=600 "$LAB/boot.sh" \
+	CMDLINE="kunit.autorun=0 ${CMDLINE:-}" CONFIG=$1 GUEST=$root NAME=bench-padata-$2 TIMEOUT=600 "$LAB/boot.sh" \
 		>"$LOG/bench-padata-$2.boot" 2>&1 ||
 		die "the guest '$2' failed: $(tail -n1 "$LOG/bench-padata-$2.boot")"
 	sed "s/^/$1 /" "$LOG/bench-padata-$2.output" >>"$lines"
@@ -125,7 +125,7 @@ loaded() {
 
 rebind() {
 	SMP=2 MEM=21G CMDLINE='memmap=16G!4G' guest qemu rebind <<-END
-		/guest rebind namespace0.0 $RUNS
+		/guest rebind $RUNS
 	END
 }
 

@@ -3,7 +3,7 @@
  * The benchmarks that need a task beside the job or before it, in the guest:
  *
  *	guest loaded PAIRS		a hog on CPU 1 beside a long job
- *	guest rebind DEVICE ROUNDS	pmem unbound and bound again
+ *	guest rebind ROUNDS		pmem0 unbound and bound again
  *
  * One line for each sample, times in nanoseconds.
  */
@@ -22,7 +22,7 @@
 #define BENCH	"/sys/kernel/debug/padata_bench/"
 #define PARAMS	"/sys/module/padata_bench/parameters/"
 #define TRACE	"/sys/kernel/tracing/"
-#define DRIVER	"/sys/bus/nd/drivers/nd_pmem/"
+#define PMEM	"/sys/block/pmem0/device"
 
 static long long now(void)
 {
@@ -166,25 +166,30 @@ static void rebind_once(const char *device, int cpus)
 {
 	long long began, ns;
 
-	write_file(DRIVER "unbind", device);
+	write_file("unbind", device);
 	run_on((1UL << cpus) - 1);
 	clear_trace();
 	began = now();
-	write_file(DRIVER "bind", device);
+	write_file("bind", device);
 	ns = now() - began;
 	printf("rebind %d %lld %lld\n", cpus, ns, traced(" ns="));
 }
 
 /* Memory that others have just used is slow or fast: first one round for nothing. */
-static void rebind(const char *device, int rounds)
+static void rebind(int rounds)
 {
-	char text[256];
+	char device[256] = "", text[256];
+
+	/* Both ways to it are gone as soon as it is unbound. */
+	if (readlink(PMEM, device, sizeof(device) - 1) < 0 ||
+	    chdir(PMEM "/driver"))
+		err(1, PMEM);
 
 	for (int round = -1; round < rounds; round++) {
 		if (!round)
 			printf("warm\n");
-		rebind_once(device, round % 2 ? 1 : 2);
-		rebind_once(device, round % 2 ? 2 : 1);
+		rebind_once(basename(device), round % 2 ? 1 : 2);
+		rebind_once(basename(device), round % 2 ? 2 : 1);
 		read_file(BENCH "memory", text, sizeof(text));
 		printf("%s\n", text);
 	}
@@ -195,8 +200,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 3 && !strcmp(argv[1], "loaded"))
 		loaded(atoi(argv[2]));
-	else if (argc == 4 && !strcmp(argv[1], "rebind"))
-		rebind(argv[2], atoi(argv[3]));
+	else if (argc == 3 && !strcmp(argv[1], "rebind"))
+		rebind(atoi(argv[2]));
 	else
 		return 2;
 
