@@ -180,6 +180,10 @@ static void rebind(int rounds)
 {
 	char device[256] = "", text[256];
 
+	/* It may still be on its way. */
+	for (int tries = 100; access(PMEM "/driver", F_OK) && tries; tries--)
+		usleep(100000);
+
 	/* Both ways to it are gone as soon as it is unbound. */
 	if (readlink(PMEM, device, sizeof(device) - 1) < 0 ||
 	    chdir(PMEM "/driver"))
