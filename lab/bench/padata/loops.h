@@ -76,12 +76,24 @@ static inline void loop_keep(unsigned long x)
 /*
  * What a claim costs is seen with chunks that cost the same however long they
  * are: then sizes up to 2^60 make some tens of guided chunks.  With chunks that
- * cost nothing, claims meet; with those of about 0.5 us, they seldom do.
+ * cost nothing, claims meet; with those of some 0.4 us, they seldom do.  These
+ * wait for the time to pass: what work costs depends on who else uses the core.
  */
 #define CLAIM_MIN_BITS		10
 #define CLAIM_MAX_BITS		60
 #define CLAIM_STEP_BITS		10
 
-static const unsigned int claim_rounds[] = { 0, 400 };
+static const unsigned int claim_cycles[] = { 0, 1000 };
+
+static inline void claim_chunk(unsigned int cycles)
+{
+	unsigned long long began;
+
+	if (!cycles)
+		return;
+	began = __builtin_ia32_rdtsc();
+	while (__builtin_ia32_rdtsc() - began < cycles)
+		;
+}
 
 #endif /* LAB_BENCH_LOOPS_H */

@@ -129,7 +129,7 @@ static long long meet(atomic_int *arrived)
 }
 
 /* From when the second thread is there */
-static long long claim_once(unsigned int rounds, int bits, long *nr_chunks)
+static long long claim_once(unsigned int cycles, int bits, long *nr_chunks)
 {
 	long long began = 0;
 	atomic_int arrived = 0;
@@ -144,7 +144,7 @@ static long long claim_once(unsigned int rounds, int bits, long *nr_chunks)
 			do {
 				if (!chunks++)
 					began = meet(&arrived);
-				loop_keep(loop_rounds(from, rounds));
+				claim_chunk(cycles);
 			} while (GOMP_loop_nonmonotonic_guided_next(&from, &to));
 		GOMP_loop_end();
 	}
@@ -161,17 +161,17 @@ static int cmp(const void *a, const void *b)
 }
 
 /* What the chunks themselves cost */
-static long long claim_body(unsigned int rounds)
+static long long claim_body(unsigned int cycles)
 {
 	long long began = now();
 
 	for (int i = 0; i < 10000; i++)
-		loop_keep(loop_rounds(i, rounds));
+		claim_chunk(cycles);
 
 	return (now() - began) / 10000;
 }
 
-static void claim(unsigned int rounds, int runs)
+static void claim(unsigned int cycles, int runs)
 {
 	long long *samples = calloc(runs, sizeof(*samples));
 	long chunks;
@@ -179,10 +179,10 @@ static void claim(unsigned int rounds, int runs)
 	for (int bits = CLAIM_MIN_BITS; bits <= CLAIM_MAX_BITS;
 	     bits += CLAIM_STEP_BITS) {
 		for (int run = 0; run < runs; run++)
-			samples[run] = claim_once(rounds, bits, &chunks);
+			samples[run] = claim_once(cycles, bits, &chunks);
 		qsort(samples, runs, sizeof(*samples), cmp);
 		printf("claim guided %lld %d %ld %d %lld %lld %lld %lld\n",
-		       claim_body(rounds), bits, chunks, runs,
+		       claim_body(cycles), bits, chunks, runs,
 		       samples[runs / 2], samples[runs / 10],
 		       samples[runs * 9 / 10], samples[runs * 99 / 100]);
 	}
@@ -197,8 +197,8 @@ int main(int argc, char **argv)
 	if (runs > 0 && !strcmp(argv[1], "speedup"))
 		speedup(runs);
 	else if (runs > 0 && !strcmp(argv[1], "claim"))
-		for (size_t i = 0; i < sizeof(claim_rounds) / sizeof(claim_rounds[0]); i++)
-			claim(claim_rounds[i], runs);
+		for (size_t i = 0; i < sizeof(claim_cycles) / sizeof(claim_cycles[0]); i++)
+			claim(claim_cycles[i], runs);
 	else
 		return 2;
 

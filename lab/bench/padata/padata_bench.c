@@ -273,22 +273,22 @@ static void bench_meet(void)
 
 static int bench_claim_chunk(unsigned long start, unsigned long end, void *arg)
 {
-	const unsigned int *rounds = arg;
+	const unsigned int *cycles = arg;
 
 	if (!bench_has_met() && !bench_came())
 		bench_meet();
-	loop_keep(loop_rounds(start, *rounds));
+	claim_chunk(*cycles);
 	return 0;
 }
 
 /* From when the second thread is there, or 0 if none came */
-static s64 bench_claim_once(unsigned int rounds, unsigned int bits,
+static s64 bench_claim_once(unsigned int cycles, unsigned int bits,
 			    unsigned long *chunks)
 {
 	struct padata_mt_stats stats;
 	struct padata_mt_job job = {
 		.thread_fn	= bench_claim_chunk,
-		.fn_arg		= &rounds,
+		.fn_arg		= &cycles,
 		.size		= 1UL << bits,
 		.max_threads	= 2,
 		.eager		= true,
@@ -304,18 +304,18 @@ static s64 bench_claim_once(unsigned int rounds, unsigned int bits,
 }
 
 /* What the chunks themselves cost */
-static s64 bench_claim_body(unsigned int rounds)
+static s64 bench_claim_body(unsigned int cycles)
 {
 	s64 began = ktime_get_ns();
 	unsigned int i;
 
 	for (i = 0; i < 10000; i++)
-		loop_keep(loop_rounds(i, rounds));
+		claim_chunk(cycles);
 
 	return (ktime_get_ns() - began) / 10000;
 }
 
-static void bench_claim(struct seq_file *m, unsigned int rounds,
+static void bench_claim(struct seq_file *m, unsigned int cycles,
 			unsigned int bits, s64 *samples)
 {
 	unsigned int run, n = 0;
@@ -323,14 +323,14 @@ static void bench_claim(struct seq_file *m, unsigned int rounds,
 	s64 ns;
 
 	for (run = 0; run < runs; run++) {
-		ns = bench_claim_once(rounds, bits, &chunks);
+		ns = bench_claim_once(cycles, bits, &chunks);
 		if (ns > 0)
 			samples[n++] = ns;
 		cond_resched();
 	}
 	if (!n)
 		return;
-	seq_printf(m, "claim padata %lld %u %lu", bench_claim_body(rounds),
+	seq_printf(m, "claim padata %lld %u %lu", bench_claim_body(cycles),
 		   bits, chunks);
 	bench_sum_up(m, samples, n);
 	seq_putc(m, '\n');
@@ -344,10 +344,10 @@ static int claim_show(struct seq_file *m, void *v)
 	if (!samples)
 		return -ENOMEM;
 
-	for (i = 0; i < ARRAY_SIZE(claim_rounds); i++)
+	for (i = 0; i < ARRAY_SIZE(claim_cycles); i++)
 		for (bits = CLAIM_MIN_BITS; bits <= CLAIM_MAX_BITS;
 		     bits += CLAIM_STEP_BITS)
-			bench_claim(m, claim_rounds[i], bits, samples);
+			bench_claim(m, claim_cycles[i], bits, samples);
 	kvfree(samples);
 
 	return 0;

@@ -36,7 +36,7 @@ def speedup:
 # where, how, ns of the chunk itself, bits, chunks, samples summed up. The tenth
 # percentile, and of several turns the fastest: who loses its CPU with the lock in hand
 # makes the other spin for a slice of the host, which says nothing of claims.
-# Chunks that cost something run on both threads at a time, and so do claims.
+# Chunks that take their time run on both threads at a time, and so do claims.
 def claim:
 	map({ where: .[0], how: .[2], body: (.[3] | tonumber), bits: (.[4] | tonumber),
 	      chunks: (.[5] | tonumber) } + (.[6:] | numbers | summed) | .meet = (.body < 50)) |
@@ -100,8 +100,6 @@ def gain($where; $pattern; $how): $speedup[] |
 	select(.where == $where and .pattern == $pattern and .how == $how).ratio.median;
 gain("uml"; "even"; "static") as $plain |
 def cost($how; $meet): $claim[] | select(.how == $how and .meet == $meet).ns_per_chunk;
-def cost_goal($meet): cost("padata"; $meet) / cost("guided"; $meet) | places(2) |
-	goal(.; "<= 1.5 of OpenMP guided"; . <= 1.5);
 { benchmark: "multithreaded padata jobs",
   machine: $machine, load: $load, base: $base, commit: $commit, date: $date, gcc: $gcc,
   unit: "ns; a ratio is the direct loop's or one thread's time through the other's, run after run",

@@ -17,7 +17,7 @@ def shown: "\(.ratio.median) (\(.ratio.q1) to \(.ratio.q3)), \(.chunks) chunks";
 (. as $all | true, false | . as $meet | $all.claim |
 	"Cost of a claim" + (if $meet then " that meets others: " else " that meets none: " end) +
 	(.cases | map(select(.meet == $meet) | "\(.how) \(.ns_per_chunk) ns (\(.points[0].chunks) to \(.points[-1].chunks) chunks)") | join(", ")) +
-	(.goals[if $meet then "meet" else "apart" end] | ": \(.value) of OpenMP, goal 1.5: \(.reached | mark)")),
+	(if $meet then .goal | ": \(.value) of OpenMP, goal 1.5: \(.reached | mark)" else "" end)),
 "Small jobs, goal 1.05 of the direct loop or 1 us more:",
 (.small | group_by(.where)[] | "  \(.[0].where), 1 to \(.[-1].size) indices, \(map(.direct.n) | min) or more runs each: " +
 	(map(select(.reached | not)) | if length == 0 then "reached" else
