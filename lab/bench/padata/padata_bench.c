@@ -39,7 +39,7 @@ static unsigned int size_ms = 20000;
 module_param(size_ms, uint, 0644);
 MODULE_PARM_DESC(size_ms, "Time for one size of small jobs, else fewer runs");
 
-static unsigned int job_ms = 3300;
+static unsigned int job_ms = 6000;
 module_param(job_ms, uint, 0644);
 MODULE_PARM_DESC(job_ms, "How long the long job takes one thread");
 
