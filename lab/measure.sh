@@ -12,7 +12,7 @@
 measure_boot() { # NAME CPUS [boot parameters]
 	local report host
 
-	NAME=$1 SMP=$2 CMDLINE=${3:-} MEM=${MEM:-64G} CONFIG=${CONFIG:-qemu} \
+	NAME=$1 SMP=$2 CMDLINE="kunit.autorun=0 ${3:-}" MEM=${MEM:-64G} CONFIG=${CONFIG:-qemu} \
 		GUEST=$LAB/guest/deferred_init \
 		"$LAB/boot.sh" >"$LOG/$1.boot" 2>&1 ||
 		die "the guest '$1' failed: $(tail -n1 "$LOG/$1.boot")"
@@ -38,3 +38,6 @@ machine() {
 		"$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" \
 		"$(qemu-system-x86_64 --version | awk '{ print $4; exit }')"
 }
+
+# how many tasks wanted a CPU of the host lately: other work spoils measurements
+load_now() { cut -d' ' -f1 /proc/loadavg; }

@@ -2,7 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Deferred struct page init of a 64 GiB guest, unpatched and patched, with 1 CPU and
-# with as many as the host has; ROUNDS boots of each, in turn, by the host's clock.
+# with as many as the host has; ROUNDS boots of each, in turn, by the host's clock. Of
+# two boots of one round the faster wins: who wins how often is the result (sign test).
+# One more boot of the patched kernel, traced, shows what each thread did.
+#
+# A guest that first touches its memory makes the host find that memory, which takes
+# longer than what is measured and depends on what ran before. So all guests have the
+# same memory, a sparse file that the host keeps from one to the next.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../measure.sh
@@ -13,15 +19,32 @@ MANY=$(nproc)
 [ "$MANY" -gt 1 ] || MANY=2
 [ "$MANY" -le 64 ] || MANY=64 # as the configuration has it
 export CONFIG=qemu
+MEMORY_NEEDED=3072 # MiB: what a guest touches of its 64 GiB, and room to spare
 results=$TOP/results/deferred_init.json
 lines=$LOG/bench-deferred_init.results
+chunks=$LOG/bench-deferred_init.chunks
 mkdir -p "$LOG" "$TOP/results"
 
-# kernel and CPUs, one case a line; every other round backwards, for what ran before a
-# guest shows in how fast the host finds memory for it
+# kernel and CPUs, one case a line; every other round backwards
 cases() { # ROUND
 	printf '%s\n' "none 1" "none $MANY" "patched 1" "patched $MANY" |
 		if [ $(($1 % 2)) = 0 ]; then cat; else tac; fi
+}
+
+# The memory of all guests, where a file system in memory has room for it
+share_memory() {
+	local folder=/dev/shm
+
+	if [ "$(stat -fc %T "$folder" 2>/dev/null)" != tmpfs ] ||
+		[ $(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1024)) -lt "$MEMORY_NEEDED" ]; then
+		warn "no room in $folder: each guest finds new memory, which makes the times uneven"
+		kept="new for each guest"
+		return
+	fi
+	kept="kept from guest to guest"
+	memory=$(mktemp "$folder/lab-memory.XXXXXX")
+	on_exit "rm -f '$memory'"
+	export QEMU_ARGS="-object memory-backend-file,id=kept,size=64G,mem-path=$memory,share=on,reserve=off -machine memory-backend=kept"
 }
 
 boot_all() {
@@ -34,28 +57,34 @@ boot_all() {
 			read -r threads reported ms < <(
 				SERIES=$series measure_boot "bench-$kernel" "$cpus")
 			# the first round finds memory for the guests on the host
-			[ "$round" = 0 ] || echo "$kernel $cpus $threads $ms $reported" >>"$lines"
+			[ "$round" = 0 ] || echo "$round $kernel $cpus $threads $ms $reported" >>"$lines"
 		done 3< <(cases "$round")
 		say "round $round of $ROUNDS"
 	done
 }
 
+# The chunks of the patched kernel, "thread ns" a line
+trace_chunks() {
+	local guest=$BUILD/guest/trace-deferred_init
+
+	mkdir -p "$guest"
+	printf '#!/bin/sh\ncat /sys/kernel/tracing/trace\n' >"$guest/run"
+	chmod +x "$guest/run"
+	NAME=bench-traced SMP=$MANY MEM=64G GUEST=$guest \
+		CMDLINE='kunit.autorun=0 trace_event=padata_mt:padata_mt_chunk trace_buf_size=4M' \
+		"$LAB/boot.sh" >"$LOG/bench-traced.boot" 2>&1 ||
+		die "the guest 'bench-traced' failed: $(tail -n1 "$LOG/bench-traced.boot")"
+	sed -n 's/^ *\([^ ]*\) .*padata_mt_chunk: fn=[^ ]*deferred.* ns=\([0-9]*\) .*/\1 \2/p' \
+		"$LOG/bench-traced.output" >"$chunks"
+	[ -s "$chunks" ] || die "the guest 'bench-traced' traced no chunk; see $LOG/bench-traced.output"
+}
+
 write_json() {
-	jq -Rn --arg machine "$(machine)" --arg commit "$(git -C "$TOP" rev-parse --short=12 HEAD)" \
-		--arg date "$(date -u +%Y-%m-%d)" \
-		--arg base "$(git -C "$TREE" log -1 --format=%s refs/lab/base)" '
-		def median: sort | if length % 2 == 1 then .[length / 2 | floor]
-			else (.[length / 2 - 1] + .[length / 2]) / 2 end;
-		{ benchmark: "deferred struct page init, 64 GiB guest",
-		  unit: "ms by the clock of the host, from the console line before the report to the report",
-		  kind: "emulated: compare within this file only",
-		  machine: $machine, base: $base, commit: $commit, date: $date,
-		  cases: [inputs | split(" ")] | group_by([.[0], .[1]]) | map({
-			kernel: (if .[0][0] == "none" then "unpatched" else "patched" end),
-			cpus: (.[0][1] | tonumber),
-			threads: (if .[0][2] == "-" then null else (map(.[2] | tonumber) | median) end),
-			ms: map(.[3] | tonumber), median: (map(.[3] | tonumber) | median),
-			reported_ms: map(.[4] | tonumber) }) | sort_by(.cpus, .kernel) | reverse }' \
+	jq -Rn --arg machine "$(machine)" --arg load "$load, $(load_now)" \
+		--arg commit "$(git -C "$TOP" rev-parse --short=12 HEAD)" \
+		--arg date "$(date -u +%Y-%m-%d)" --arg memory "$kept" \
+		--arg base "$(git -C "$TREE" log -1 --format=%s refs/lab/base)" \
+		--rawfile chunks "$chunks" -f "$LAB/bench/deferred_init/summary.jq" \
 		<"$lines" >"$results"
 }
 
@@ -68,6 +97,7 @@ draw() {
 		set title "Deferred struct page init, 64 GiB guest, $ROUNDS boots each\n$(machine)" noenhanced
 		set ylabel "ms by the host's clock (emulated)"
 		set yrange [0:*]
+		set xrange [0.5:4.5]
 		set datafile separator "\t"
 		set style data boxplot
 		set style boxplot outliers pointtype 7
@@ -82,8 +112,14 @@ draw() {
 CONFIG=qemu "$LAB/kernel.sh"
 CONFIG=qemu SERIES=none "$LAB/kernel.sh"
 : >"$lines"
+load=$(load_now)
+share_memory
 boot_all
+trace_chunks
 write_json
 draw
-jq -r '.cases[] | "\(.kernel), \(.cpus) CPUs: \(.median) ms (\(.ms | min) to \(.ms | max))"' "$results"
+jq -r '(.cases[] | "\(.kernel), \(.cpus) CPUs: \(.median) ms (\(.ms | min) to \(.ms | max))"),
+	(.patched_is_faster[] | "\(.cpus) CPUs: patched is faster in \(.wins) of \(.pairs) pairs, p = \(.p * 1e4 | round / 1e4)" +
+		(if .cpus == 1 then "" elif .p <= 0.05 then ": reached" else ": MISSED" end)),
+	(.threads[] | "\(.thread): \(.chunks) chunks, busy for \(.busy_ns / 1e6 | round) ms")' "$results"
 say "results/deferred_init.json, results/deferred_init.svg"
