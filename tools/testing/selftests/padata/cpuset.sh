@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers of a multithreaded job stay within the cpuset of the calling task, and
+# leave a CPU that is isolated while they run there.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck source=tools/testing/selftests/padata/padata_lib.sh
+. "$(dirname "$0")"/padata_lib.sh
+
+CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+SET=$CGROUPS/padata_test
+
+in_set()
+{
+	echo 0 >"$SET/cgroup.procs"
+	"$@"
+}
+
+stay_within()
+{
+	echo "$1,$2" >"$SET/cpuset.cpus"
+	job in_set size=1000 min_chunk=1 eager=1 us=100 meet=2
+	is_complete 1000 && job_is threads=2 && helpers_within "$1,$2"
+}
+
+isolate()
+{
+	echo "$1" >"$SET/cpuset.cpus" &&
+		echo isolated >"$SET/cpuset.cpus.partition" &&
+		[ "$(cat "$SET/cpuset.cpus.partition")" = isolated ]
+}
+
+# What a helper had taken before, it may begin there.
+leave()
+{
+	start "" size=1000000000 min_chunk=1 eager=1 killable=1 us=1000
+	await has_threads 3 || return 1
+	cpu=$(helper_cpus | tail -n 1)
+	isolate "$cpu" || return 1
+
+	look
+	most=$(($(begun "$cpu") + $(get job threads) - 1))
+	goes_on || return 1
+	stop || return 1
+	ktap_print_msg "CPU $cpu: $(begun "$cpu") chunks, at most $most"
+	[ "$(begun "$cpu")" -le "$most" ] && job_is err=-4 broken=0
+}
+
+restore()
+{
+	[ ! -d "$SET" ] || echo member >"$SET/cpuset.cpus.partition"
+	[ ! -d "$SET" ] || rmdir "$SET"
+}
+
+setup 3
+{ [ -n "$CGROUPS" ] && echo +cpuset >"$CGROUPS/cgroup.subtree_control"; } ||
+	skip "needs the cpuset controller of cgroup v2"
+mkdir "$SET" || skip "cannot make a cgroup"
+
+ktap_set_plan 2
+ktap_test_result "helpers stay within the caller's cpuset" \
+	stay_within "$(nth_cpu 2)" "$(nth_cpu 3)"
+ktap_test_result "helpers leave a CPU that becomes isolated" leave
+ktap_finished

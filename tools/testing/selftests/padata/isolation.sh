@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# No helper of a multithreaded job runs on an isolated CPU, even if the calling
+# task may.  Boot with isolcpus= to test that.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck source=tools/testing/selftests/padata/padata_lib.sh
+. "$(dirname "$0")"/padata_lib.sh
+
+ISOLATED=$(cat /sys/devices/system/cpu/isolated)
+
+others()
+{
+	online_cpus | grep -vxF "$(cpus "$ISOLATED")"
+}
+
+spare()
+{
+	job "taskset -c $(online_cpus | paste -s -d , -)" size=1000 \
+		min_chunk=1 eager=1 us=100 meet=3
+	is_complete 1000 && helpers_within "$(others | paste -s -d , -)"
+}
+
+do_not_come()
+{
+	job "taskset -c $(cpus "$ISOLATED" | head -n 1)" size=1000 \
+		min_chunk=1 eager=1 us=100
+	is_complete 1000 && job_is threads=1
+}
+
+setup 1
+[ -n "$ISOLATED" ] || skip "no CPU is isolated"
+[ "$(others | wc -l)" -ge 3 ] || skip "needs 3 CPUs that are not isolated"
+
+ktap_set_plan 2
+ktap_test_result "caller allowed all CPUs: helpers spare isolated ones" spare
+ktap_test_result "caller bound to an isolated CPU: no helper" do_not_come
+ktap_finished

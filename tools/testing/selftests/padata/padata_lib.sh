@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# For tests of multithreaded padata jobs: run jobs through the module
+# padata_mt_trigger, and read what it reports of them.
+
+DIR=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$DIR"/../kselftest/ktap_helpers.sh
+
+MODULE=$DIR/test_modules/padata_mt_trigger.ko
+TRIGGER=/dev/padata_mt_trigger
+MAX_HELPERS=/sys/module/padata_mt/parameters/max_helpers
+
+skip()
+{
+	ktap_skip_all "$@"
+	exit "$KSFT_SKIP"
+}
+
+# One a line
+online_cpus()
+{
+	cpus "$(cat /sys/devices/system/cpu/online)"
+}
+
+# nth_cpu NUMBER: of those that are online, $ for the last one
+nth_cpu()
+{
+	online_cpus | sed -n "$1p"
+}
+
+# A job that was started and may still run
+task=
+
+load()
+{
+	insmod "$MODULE" && [ -c "$TRIGGER" ]
+}
+
+# setup CPUS: load the module; skip where that, or so many CPUs, cannot be had
+setup()
+{
+	ktap_print_header
+	[ "$(id -u)" = 0 ] || skip "must be root"
+	[ -e "$MODULE" ] || skip "the test module was not built"
+	[ -e "$MAX_HELPERS" ] || skip "the kernel has no CONFIG_PADATA"
+	[ "$(online_cpus | wc -l)" -ge "$1" ] || skip "needs $1 CPUs"
+	load || skip "the test module cannot be loaded"
+	trap cleanup EXIT
+}
+
+# Tests that change more than the module does put it back in this one.
+restore()
+{
+	:
+}
+
+cleanup()
+{
+	[ -z "$task" ] || kill -9 "$task" 2>/dev/null
+	exec 3>&-
+	restore
+	rmmod padata_mt_trigger
+}
+
+# job COMMAND KEY=VALUE...: run a job in a task that COMMAND starts, if any
+# shellcheck disable=SC2086,SC2016 # words are wanted; later
+job()
+{
+	command=$1
+	shift
+	report=$($command sh -c '
+		echo "$1" >&3
+		cat <&3
+		echo "after min_nice=$(cut -d " " -f 19 "/proc/$$/stat")"
+		' job "$*" 3<>"$TRIGGER" 2>/dev/null)
+}
+
+# start COMMAND KEY=VALUE...: the same in the background, as $task
+# shellcheck disable=SC2086,SC2016 # words are wanted; later
+start()
+{
+	command=$1
+	shift
+	exec 3<>"$TRIGGER"
+	$command sh -c 'echo "$1" >&3' job "$*" >/dev/null 2>&1 &
+	task=$!
+}
+
+# Of the job that was started, as it is now
+look()
+{
+	report=$(cat <&3)
+}
+
+go()
+{
+	echo go >&3
+}
+
+# await COMMAND...: until COMMAND succeeds
+await()
+{
+	tries=600
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+# get LINE KEY: the values of KEY in those lines of the report
+get()
+{
+	printf '%s\n' "$report" | sed -nE "s/^$1 (.* )?$2=([^ ]*).*/\2/p"
+}
+
+job_is()
+{
+	for fact; do
+		[ "$(get job "${fact%%=*}")" = "${fact#*=}" ] || {
+			ktap_print_msg "no $fact: $(echo "$report" | head -n 1)"
+			return 1
+		}
+	done
+}
+
+# has_threads NUMBER: so many had a chunk, or more
+has_threads()
+{
+	look
+	[ "$(get job threads)" -ge "$1" ]
+}
+
+has_error()
+{
+	look
+	[ "$(get job err)" -lt 0 ]
+}
+
+has_chunks()
+{
+	look
+	[ "$(get job chunks)" -ge "$1" ]
+}
+
+# goes_on: the job has 50 more chunks; they get longer with time
+goes_on()
+{
+	look
+	await has_chunks "$(($(get job chunks) + 50))"
+}
+
+# Fails if the job does not end, but does not wait for it forever.
+stop()
+{
+	kill -9 "$task"
+	await has_error || return 1
+	wait "$task" 2>/dev/null
+	task=
+	look
+}
+
+# The job went well and did all of SIZE, once.
+is_complete()
+{
+	job_is err=0 broken=0 vain=0 "done=$1" undone=0
+}
+
+# cpus LIST...: the CPUs of lists like 0-3,8, one a line
+cpus()
+{
+	printf "%s\n" "$@" | tr , "\n" | while IFS=- read -r first last; do
+		[ -z "$first" ] || seq "$first" "${last:-$first}"
+	done
+}
+
+# helper_cpus: where helpers began chunks
+helper_cpus()
+{
+	printf '%s\n' "$report" | sed -nE 's/^cpu([0-9]+) .*/\1/p'
+}
+
+# begun CPU: how many chunks helpers began there
+begun()
+{
+	number=$(get "cpu$1" begun)
+	echo "${number:-0}"
+}
+
+# helpers_began LIST: all chunks that they began, but for these CPUs
+helpers_began()
+{
+	total=0
+	for cpu in $(helper_cpus | grep -vxF "$(cpus "$1")"); do
+		total=$((total + $(begun "$cpu")))
+	done
+	echo "$total"
+}
+
+# helpers_within LIST: helpers were allowed these CPUs only, and were there only
+helpers_within()
+{
+	# shellcheck disable=SC2046 # a list
+	other=$(cpus $(helper_cpus) $(get helper allowed) |
+		grep -vxF "$(cpus "$1")")
+	[ -z "$other" ] || ktap_print_msg "helpers' CPUs: $other"
+	[ -z "$other" ]
+}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A fatal signal to the calling task ends a multithreaded job, if it is killable.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck source=tools/testing/selftests/padata/padata_lib.sh
+. "$(dirname "$0")"/padata_lib.sh
+
+is_killed()
+{
+	start "" size=1000000000 min_chunk=1 eager=1 killable=1 us=1000
+	await has_threads 2 && await has_chunks 10 || return 1
+	stop || return 1
+	job_is err=-4 broken=0 vain=0 active=0 "undone=$(get job 'done')"
+}
+
+# signal NAME: to a job that cannot end before it is told to go
+signal()
+{
+	await has_threads 2 || return 1
+	kill -s "$1" "$task"
+	go
+}
+
+is_not_killed()
+{
+	start "" size=1000 min_chunk=1 eager=1 us=100 meet=2 hold=1
+	signal KILL
+	wait "$task" 2>/dev/null
+	look
+	is_complete 1000
+}
+
+is_not_impressed()
+{
+	start "" size=1000 min_chunk=1 eager=1 us=100 meet=2 hold=1 killable=1
+	signal STOP
+	kill -s CONT "$task"
+	wait "$task" 2>/dev/null
+	look
+	is_complete 1000
+}
+
+setup 2
+ktap_set_plan 3
+ktap_test_result "killable: a fatal signal ends the job, it is undone" is_killed
+ktap_test_result "not killable: a fatal signal does not end it" is_not_killed
+ktap_test_result "killable: another signal does not end it" is_not_impressed
+ktap_finished

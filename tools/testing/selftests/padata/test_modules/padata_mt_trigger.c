@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * padata_mt_trigger.c - run multithreaded jobs for shell scripts
+ *
+ * A job that is described to /dev/padata_mt_trigger runs in the task that
+ * writes, thus with the CPUs, nice value and signals of that task.  The write
+ * ends with the job, and returns its error::
+ *
+ *	exec 3<>/dev/padata_mt_trigger
+ *	echo "size=1000 eager=1 us=100 meet=2" >&3
+ *	cat <&3
+ *
+ * Each open has a job of its own.  It can be read at any time; what follows the
+ * end of file is a new report, also while the job runs.  A report has a line
+ * for the job, then one for each thread that had a chunk, and one for each CPU
+ * on which helpers began chunks.  What threads and CPUs did is summed up over
+ * the job.
+ */
+
+#include <linux/atomic.h>
+#include <linux/cleanup.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/padata.h>
+#include <linux/sched.h>
+#include <linux/seq_buf.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+
+/* Until a chunk no longer waits for what it was told to wait for */
+#define TRIGGER_PATIENCE	(30 * HZ)
+
+/**
+ * struct trigger_request - what was written
+ * @size: See struct padata_mt_job.
+ * @align: See struct padata_mt_job.
+ * @min_chunk: See struct padata_mt_job.
+ * @max_threads: See struct padata_mt_job.
+ * @eager: See struct padata_mt_job.
+ * @killable: See struct padata_mt_job.
+ * @us: Sleep so many microseconds for each index.
+ * @meet: Chunks wait until so many threads had one.
+ * @lift: Chunks in helpers wait until they have the nice value of the caller.
+ * @hold: Chunks wait until "go" is written.
+ * @fail: The chunk with this index, counted from 1, fails.
+ */
+struct trigger_request {
+	unsigned long	size;
+	unsigned long	align;
+	unsigned long	min_chunk;
+	unsigned long	max_threads;
+	unsigned long	eager;
+	unsigned long	killable;
+	unsigned long	us;
+	unsigned long	meet;
+	unsigned long	lift;
+	unsigned long	hold;
+	unsigned long	fail;
+};
+
+#define TRIGGER_KEY(key)	{ #key, offsetof(struct trigger_request, key) }
+
+static const struct {
+	const char	*name;
+	size_t		offset;
+} trigger_keys[] = {
+	TRIGGER_KEY(size),
+	TRIGGER_KEY(align),
+	TRIGGER_KEY(min_chunk),
+	TRIGGER_KEY(max_threads),
+	TRIGGER_KEY(eager),
+	TRIGGER_KEY(killable),
+	TRIGGER_KEY(us),
+	TRIGGER_KEY(meet),
+	TRIGGER_KEY(lift),
+	TRIGGER_KEY(hold),
+	TRIGGER_KEY(fail),
+};
+
+/**
+ * struct trigger_thread - what one thread did, and what it was when it did
+ * @pid: Who.
+ * @chunks: Chunks it began, 0 if there is no such thread.
+ * @min_nice: The lowest nice value at the beginning of a chunk.
+ * @max_nice: The highest one.
+ * @allowed: All CPUs that it was allowed at the beginning of a chunk.
+ */
+struct trigger_thread {
+	pid_t		pid;
+	unsigned long	chunks;
+	int		min_nice;
+	int		max_nice;
+	struct cpumask	allowed;
+};
+
+/**
+ * struct trigger_result - what a job did so far
+ * @go: "go" was written.
+ * @vain: A chunk waited in vain.
+ * @broken: Something happened that must not.
+ * @active: Chunks that have begun and not ended.
+ * @threads: Threads that had a chunk.
+ * @chunks: Calls of the thread function.
+ * @done: Indices that were completed.
+ * @undone: Indices that were undone.
+ * @balance: Differences of squares of what was completed less what was undone:
+ *           these are equal for equal ranges, however they were cut.
+ * @begun: Chunks that helpers began on each CPU.
+ * @thread: The first @threads are valid.
+ */
+struct trigger_result {
+	bool			go;
+	bool			vain;
+	bool			broken;
+	unsigned int		active;
+	unsigned int		threads;
+	unsigned long		chunks;
+	unsigned long		done;
+	unsigned long		undone;
+	u64			balance;
+	unsigned long		begun[NR_CPUS];
+	struct trigger_thread	thread[NR_CPUS];
+};
+
+/**
+ * struct trigger - an open file and its last job
+ * @running: Held while the job runs.
+ * @reading: For what a read needs.
+ * @pos: How much of @text was read.
+ * @len: The length of @text, 0 if the next read is to make a new one.
+ * @text: The report.
+ * @want: What was written.
+ * @caller: The task that writes, while the job runs.
+ * @caller_pid: Its number, also when it is gone.
+ * @err: What the write returned.
+ * @stats: What padata_do_multithreaded() reported.
+ * @changed: Woken when there is a new thread, and by "go".
+ * @lock: For what the threads of the job write.
+ * @res: What they did.
+ */
+struct trigger {
+	struct mutex		running;	/* The job */
+
+	struct mutex		reading;	/* pos, len and text */
+	loff_t			pos;
+	size_t			len;
+	char			text[SZ_64K];
+
+	struct trigger_request	want;
+	struct task_struct	*caller;
+	pid_t			caller_pid;
+	int			err;
+	struct padata_mt_stats	stats;
+	wait_queue_head_t	changed;
+
+	spinlock_t		lock;		/* res */
+	struct trigger_result	res;
+};
+
+/* Jobs, and their chunks in helpers: now, and at most since the module came */
+static atomic_t trigger_jobs;
+static atomic_t trigger_helping;
+static atomic_t trigger_peak;
+
+static u64 trigger_area(unsigned long start, unsigned long end)
+{
+	return (u64)end * end - (u64)start * start;
+}
+
+static void trigger_count_helper(void)
+{
+	int helping = atomic_inc_return(&trigger_helping);
+	int peak = atomic_read(&trigger_peak);
+
+	while (helping > peak &&
+	       !atomic_try_cmpxchg(&trigger_peak, &peak, helping))
+		;
+}
+
+static struct trigger_thread *trigger_find_thread(struct trigger *tr)
+{
+	struct trigger_thread *t = tr->res.thread;
+
+	for (; t < tr->res.thread + tr->res.threads; t++)
+		if (t->pid == current->pid)
+			return t;
+	if (tr->res.threads == ARRAY_SIZE(tr->res.thread)) {
+		tr->res.broken = true;
+		return tr->res.thread;
+	}
+
+	tr->res.threads++;
+	t->pid = current->pid;
+	t->min_nice = MAX_NICE;
+	t->max_nice = MIN_NICE;
+
+	return t;
+}
+
+static void trigger_begin_chunk(struct trigger *tr)
+{
+	struct trigger_thread *t;
+
+	guard(spinlock)(&tr->lock);
+
+	t = trigger_find_thread(tr);
+	t->chunks++;
+	t->min_nice = min(t->min_nice, task_nice(current));
+	t->max_nice = max(t->max_nice, task_nice(current));
+	cpumask_or(&t->allowed, &t->allowed, current->cpus_ptr);
+
+	tr->res.active++;
+	tr->res.chunks++;
+	if (current != tr->caller)
+		tr->res.begun[smp_processor_id()]++;
+}
+
+static bool trigger_is_lifted(struct trigger *tr)
+{
+	unsigned long end = jiffies + TRIGGER_PATIENCE;
+
+	while (task_nice(current) != task_nice(tr->caller)) {
+		if (READ_ONCE(tr->res.vain) || time_after(jiffies, end))
+			return false;
+		usleep_range(1000, 2000);
+	}
+
+	return true;
+}
+
+/* Once a wait was in vain, the rest of the job is not worth any. */
+static bool trigger_wait(struct trigger *tr)
+{
+	const struct trigger_request *want = &tr->want;
+
+	if (!wait_event_timeout(tr->changed,
+				READ_ONCE(tr->res.threads) >= want->meet ||
+				READ_ONCE(tr->res.vain), TRIGGER_PATIENCE))
+		return false;
+	if (want->hold &&
+	    !wait_event_timeout(tr->changed, READ_ONCE(tr->res.go) ||
+				READ_ONCE(tr->res.vain), TRIGGER_PATIENCE))
+		return false;
+
+	return !want->lift || current == tr->caller || trigger_is_lifted(tr);
+}
+
+static void trigger_end_chunk(struct trigger *tr, unsigned long start,
+			      unsigned long end, int err, bool met)
+{
+	scoped_guard(spinlock, &tr->lock) {
+		tr->res.active--;
+		if (!met)
+			tr->res.vain = true;
+		if (!err) {
+			tr->res.done += end - start;
+			tr->res.balance += trigger_area(start, end);
+		}
+	}
+
+	/* The others need not wait in vain as well. */
+	if (!met)
+		wake_up_all(&tr->changed);
+}
+
+static int trigger_thread_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct trigger *tr = arg;
+	bool helps, met;
+	int err;
+
+	/* Nothing of the job may be used any more, also not this function. */
+	if (WARN_ON_ONCE(!atomic_read(&trigger_jobs)))
+		return 0;
+
+	helps = current != tr->caller;
+	if (helps)
+		trigger_count_helper();
+	trigger_begin_chunk(tr);
+	wake_up_all(&tr->changed);
+
+	met = trigger_wait(tr);
+	if (tr->want.us)
+		fsleep(tr->want.us * (end - start));
+	err = start < tr->want.fail && tr->want.fail <= end ? -EIO : 0;
+
+	trigger_end_chunk(tr, start, end, err, met);
+	if (helps)
+		atomic_dec(&trigger_helping);
+
+	return err;
+}
+
+static void trigger_undo_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct trigger *tr = arg;
+
+	guard(spinlock)(&tr->lock);
+
+	if (current != tr->caller || tr->res.active)
+		tr->res.broken = true;
+	tr->res.undone += end - start;
+	tr->res.balance -= trigger_area(start, end);
+}
+
+static int trigger_parse_word(struct trigger_request *want, char *word)
+{
+	char *value = strchr(word, '=');
+	size_t i;
+
+	if (!value)
+		return -EINVAL;
+	*value++ = '\0';
+
+	for (i = 0; i < ARRAY_SIZE(trigger_keys); i++)
+		if (!strcmp(word, trigger_keys[i].name))
+			return kstrtoul(value, 0, (void *)want +
+					trigger_keys[i].offset);
+
+	return -EINVAL;
+}
+
+static int trigger_parse(struct trigger_request *want, char *text)
+{
+	char *word;
+
+	memset(want, 0, sizeof(*want));
+	while ((word = strsep(&text, " "))) {
+		if (!*word || !trigger_parse_word(want, word))
+			continue;
+		pr_err("padata_mt_trigger: '%s' is no key, or has no number\n",
+		       word);
+		return -EINVAL;
+	}
+	if (want->max_threads > INT_MAX) {
+		pr_err("padata_mt_trigger: max_threads is too large\n");
+		return -EINVAL;
+	}
+
+	return 0;
+}
+
+static int trigger_run(struct trigger *tr)
+{
+	const struct trigger_request *want = &tr->want;
+	struct padata_mt_job job = {
+		.thread_fn	= trigger_thread_fn,
+		.undo_fn	= trigger_undo_fn,
+		.fn_arg		= tr,
+		.size		= want->size,
+		.align		= want->align,
+		.min_chunk	= want->min_chunk,
+		.max_threads	= want->max_threads,
+		.eager		= want->eager,
+		.killable	= want->killable,
+		.stats		= &tr->stats,
+	};
+	int err;
+
+	atomic_inc(&trigger_jobs);
+	err = padata_do_multithreaded(&job);
+	atomic_dec(&trigger_jobs);
+
+	guard(spinlock)(&tr->lock);
+
+	if (tr->res.active ||
+	    tr->res.balance != (err ? 0 : trigger_area(0, want->size)))
+		tr->res.broken = true;
+
+	return err;
+}
+
+static int trigger_start(struct trigger *tr, char *text)
+{
+	if (!mutex_trylock(&tr->running))
+		return -EBUSY;
+
+	memset(&tr->res, 0, sizeof(tr->res));
+	tr->caller = current;
+	tr->caller_pid = current->pid;
+	tr->err = trigger_parse(&tr->want, text);
+	if (!tr->err)
+		tr->err = trigger_run(tr);
+	mutex_unlock(&tr->running);
+
+	return tr->err;
+}
+
+static ssize_t trigger_write(struct file *file, const char __user *buf,
+			     size_t count, loff_t *ppos)
+{
+	struct trigger *tr = file->private_data;
+	char *text, *words;
+	int err = 0;
+
+	if (count > PAGE_SIZE)
+		return -EINVAL;
+	text = memdup_user_nul(buf, count);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+
+	words = strim(text);
+	if (!strcmp(words, "go")) {
+		WRITE_ONCE(tr->res.go, true);
+		wake_up_all(&tr->changed);
+	} else {
+		err = trigger_start(tr, words);
+	}
+	kfree(text);
+
+	return err ?: count;
+}
+
+static void trigger_report_threads(struct trigger *tr, struct seq_buf *s)
+{
+	const struct trigger_thread *t = tr->res.thread;
+	const char *role;
+
+	for (; t < tr->res.thread + tr->res.threads; t++) {
+		role = t->pid == tr->caller_pid ? "caller" : "helper";
+		seq_buf_printf(s, "%s pid=%d chunks=%lu", role, t->pid,
+			       t->chunks);
+		seq_buf_printf(s, " min_nice=%d max_nice=%d allowed=%*pbl\n",
+			       t->min_nice, t->max_nice,
+			       cpumask_pr_args(&t->allowed));
+	}
+}
+
+static void trigger_report(struct trigger *tr)
+{
+	struct seq_buf s;
+	unsigned int cpu;
+
+	seq_buf_init(&s, tr->text, sizeof(tr->text));
+
+	guard(spinlock)(&tr->lock);
+
+	seq_buf_printf(&s, "job err=%d broken=%d vain=%d", tr->err, tr->res.broken,
+		       tr->res.vain);
+	seq_buf_printf(&s, " threads=%u chunks=%lu", tr->res.threads, tr->res.chunks);
+	seq_buf_printf(&s, " said_threads=%u said_chunks=%lu",
+		       tr->stats.threads, tr->stats.chunks);
+	seq_buf_printf(&s, " done=%lu undone=%lu active=%u peak=%d\n",
+		       tr->res.done, tr->res.undone, tr->res.active,
+		       atomic_read(&trigger_peak));
+	trigger_report_threads(tr, &s);
+	for_each_possible_cpu(cpu)
+		if (tr->res.begun[cpu])
+			seq_buf_printf(&s, "cpu%u begun=%lu\n", cpu,
+				       tr->res.begun[cpu]);
+
+	tr->len = seq_buf_used(&s);
+}
+
+static ssize_t trigger_read(struct file *file, char __user *buf, size_t count,
+			    loff_t *ppos)
+{
+	struct trigger *tr = file->private_data;
+
+	guard(mutex)(&tr->reading);
+
+	if (tr->len && tr->pos == tr->len) {
+		tr->len = 0;
+		tr->pos = 0;
+		return 0;
+	}
+	if (!tr->len)
+		trigger_report(tr);
+
+	return simple_read_from_buffer(buf, count, &tr->pos, tr->text,
+				       tr->len);
+}
+
+static int trigger_open(struct inode *inode, struct file *file)
+{
+	struct trigger *tr = kvzalloc_obj(*tr);
+
+	if (!tr)
+		return -ENOMEM;
+
+	mutex_init(&tr->running);
+	mutex_init(&tr->reading);
+	init_waitqueue_head(&tr->changed);
+	spin_lock_init(&tr->lock);
+	file->private_data = tr;
+
+	/* So that a report can be had while a job runs: no lock on f_pos */
+	return stream_open(inode, file);
+}
+
+static int trigger_release(struct inode *inode, struct file *file)
+{
+	kvfree(file->private_data);
+	return 0;
+}
+
+static const struct file_operations trigger_fops = {
+	.owner		= THIS_MODULE,
+	.open		= trigger_open,
+	.read		= trigger_read,
+	.write		= trigger_write,
+	.release	= trigger_release,
+};
+
+static struct miscdevice trigger_device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "padata_mt_trigger",
+	.fops	= &trigger_fops,
+	.mode	= 0600,
+};
+module_misc_device(trigger_device);
+
+MODULE_DESCRIPTION("Run multithreaded padata jobs for shell scripts");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A module may go as soon as its multithreaded job has ended: helpers that come
+# late, or have not yet left, touch nothing of it.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck source=tools/testing/selftests/padata/padata_lib.sh
+. "$(dirname "$0")"/padata_lib.sh
+
+ROUNDS=50
+
+# Whether the kernel has warned or died yet
+trouble()
+{
+	echo $(($(cat /proc/sys/kernel/tainted) & (1 << 9 | 1 << 7)))
+}
+
+# unload KEY=VALUE...: run a job and unload the module, again and again
+# shellcheck disable=SC2086 # words are wanted
+unload()
+{
+	before=$(trouble)
+	round=0
+	while [ "$round" -lt "$ROUNDS" ]; do
+		round=$((round + 1))
+		job "" "$@"
+		rmmod padata_mt_trigger && load || return 1
+		job_is err=0 broken=0 || return 1
+	done
+	[ "$(trouble)" = "$before" ]
+}
+
+setup 2
+ktap_set_plan 2
+ktap_test_result "$ROUNDS times: unload while helpers come" \
+	unload size=8 min_chunk=1 eager=1
+ktap_test_result "$ROUNDS times: unload while helpers leave" \
+	unload size=100 min_chunk=1 eager=1 us=10 meet=2
+ktap_finished

@@ -1,0 +1,207 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The memory map of persistent memory is initialised by several threads whenever
+# a driver binds to it.  This test unbinds and binds the drivers of emulated
+# persistent memory (memmap=1G!1G on the kernel command line), as a block device
+# and as devdax with its memory map in both places, sees in the trace how many
+# threads were at work, and uses the device.
+#
+# It writes to that memory, so it takes only emulated memory that is blank.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+
+DIR=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$DIR"/../kselftest/ktap_helpers.sh
+
+ND=/sys/bus/nd
+DAX=/sys/bus/dax/drivers/device_dax
+HELPERS=/sys/module/padata_mt/parameters/max_helpers
+TRACEFS=/sys/kernel/tracing
+TRACE=$TRACEFS/instances/zone_device
+MNT=$(mktemp -d)
+MAX=2147483647
+BLANK=64	# KiB, more than any signature is away from the beginning
+
+# Helpers may come too late on a busy machine, but not every time.
+TRIES=100
+BINDS=5
+
+find_namespace()
+{
+	for bus in "$ND"/devices/ndbus*; do
+		[ "$(cat "$bus/provider" 2>/dev/null)" = e820 ] || continue
+		for namespace in "$bus"/region*/namespace*; do
+			[ -e "$namespace/block" ] && echo "$namespace" && return
+		done
+	done
+}
+
+is_blank()
+{
+	[ "$(dd if="$1" bs="${BLANK}k" count=1 2>/dev/null | tr -d '\0' |
+		wc -c)" -eq 0 ]
+}
+
+make_blank()
+{
+	dd if=/dev/zero of="$dev" bs="${BLANK}k" count=1 conv=fsync 2>/dev/null
+}
+
+skip()
+{
+	ktap_skip_all "$@"
+	exit "$KSFT_SKIP"
+}
+
+threads_of_last_bind()
+{
+	sed -n 's/.* fn=memmap_init_zone_device_chunk threads=\([0-9]*\) .*/\1/p' \
+		"$TRACE/trace" | tail -n 1
+}
+
+# rebind DRIVER DEVICE
+rebind()
+{
+	echo "$2" >"$1/unbind" || return
+	echo >"$TRACE/trace"
+	echo "$2" >"$1/bind" || return
+	threads=$(threads_of_last_bind)
+	[ -n "$threads" ]
+}
+
+binds_alone()
+{
+	echo 0 >"$HELPERS"
+	rebind "$1" "$2" && [ "$threads" -eq 1 ]
+}
+
+binds_together()
+{
+	tries=0 parallel=0
+
+	echo "$MAX" >"$HELPERS"
+	while [ "$tries" -lt "$TRIES" ] && [ "$parallel" -lt "$BINDS" ]; do
+		rebind "$1" "$2" || return
+		tries=$((tries + 1))
+		[ "$threads" -eq 1 ] || parallel=$((parallel + 1))
+	done
+	ktap_print_msg "$parallel of $tries binds used several threads"
+	[ "$parallel" -eq "$BINDS" ]
+}
+
+# What is there is still there, and a program can run from pages of the device.
+is_of_use()
+{
+	mount -t ext4 -o dax=always "$dev" "$MNT" || return
+	mkdir "$MNT/new" && cp -L "$MNT/true" "$MNT/new" &&
+		cmp -s "$program" "$MNT/new/true" &&
+		"$MNT/true" && "$MNT/new/true" && rm -r "$MNT/new"
+	status=$?
+	umount "$MNT" && return "$status"
+}
+
+# The file system is made before the memory map is initialised again.
+make_filesystem()
+{
+	program=$(command -v true)
+	[ -x "$program" ] || program=/bin/true
+	mke2fs -F -b 4096 "$dev" >/dev/null 2>&1 &&
+		mount -t ext4 -o dax=always "$dev" "$MNT" 2>/dev/null &&
+		cp -L "$program" "$MNT/true" && umount "$MNT"
+}
+
+test_result()
+{
+	if [ "$cpus" -gt 1 ]; then
+		ktap_test_result "$@"
+	else
+		ktap_test_skip "$1"
+	fi
+}
+
+test_pmem()
+{
+	if make_filesystem; then use=ktap_test_result; else use=ktap_test_skip; fi
+	ktap_test_result "pmem: one thread binds" \
+		binds_alone "$ND/drivers/nd_pmem" "$name"
+	$use "pmem: the device is of use" is_of_use
+	test_result "pmem: several threads bind" \
+		binds_together "$ND/drivers/nd_pmem" "$name"
+	$use "pmem: the device is of use after that" is_of_use
+	make_blank
+}
+
+# becomes_devdax PLACE: where the memory map is, ram or pmem.  The device that the
+# driver finds may have another number than what it is found in.
+becomes_devdax()
+{
+	dax=$(cat "$region/dax_seed")
+
+	echo "$name" >"$ND/drivers/nd_pmem/unbind" &&
+		cat /proc/sys/kernel/random/uuid >"$region/$dax/uuid" &&
+		echo 2097152 >"$region/$dax/align" &&
+		echo "$1" >"$region/$dax/mode" &&
+		echo "$name" >"$region/$dax/namespace" &&
+		echo "$dax" >"$ND/drivers/dax_pmem/bind" || return
+	child=$(cd "$region/$dax" && echo dax*.*)
+	[ -e "$DAX/$child" ]
+}
+
+# And blank again: as long as it is devdax, it has a signature.
+becomes_pmem()
+{
+	[ ! -e "$ND/drivers/dax_pmem/$dax" ] ||
+		echo "$dax" >"$ND/drivers/dax_pmem/unbind"
+	[ -e "$ND/drivers/nd_pmem/$name" ] || {
+		echo >"$region/$dax/namespace"
+		echo 1 >"$namespace/force_raw"
+		echo "$name" >"$ND/drivers/nd_pmem/bind"
+		make_blank
+		echo 0 >"$namespace/force_raw"
+	}
+	[ -b "$dev" ]
+}
+
+test_devdax()
+{
+	ktap_test_result "devdax, map in $1: set up" becomes_devdax "$1"
+	ktap_test_result "devdax, map in $1: one thread binds" \
+		binds_alone "$DAX" "$child"
+	test_result "devdax, map in $1: several threads bind" \
+		binds_together "$DAX" "$child"
+	ktap_test_result "devdax, map in $1: undone" becomes_pmem
+}
+
+clean_up()
+{
+	echo "$helpers" >"$HELPERS"
+	rmdir "$TRACE" "$MNT"
+}
+
+ktap_print_header
+
+[ "$(id -u)" -eq 0 ] || skip "must be run as root"
+[ -w "$HELPERS" ] || skip "this kernel has no multithreaded jobs"
+namespace=$(find_namespace)
+[ -n "$namespace" ] || skip "no emulated persistent memory"
+name=$(basename "$namespace")
+region=$(dirname "$namespace")
+dev=/dev/$(ls "$namespace/block")
+! grep -q "^$dev " /proc/mounts || skip "$dev is mounted"
+is_blank "$dev" || skip "$dev has data on it"
+[ -d "$TRACEFS/events" ] || mount -t tracefs nodev "$TRACEFS" ||
+	skip "cannot trace"
+mkdir "$TRACE" || skip "cannot trace"
+
+helpers=$(cat "$HELPERS")
+trap clean_up EXIT
+echo 1 >"$TRACE/events/padata_mt/padata_mt_job_end/enable"
+cpus=$(nproc)
+
+ktap_set_plan 12
+test_pmem
+test_devdax pmem
+test_devdax ram
+ktap_finished
