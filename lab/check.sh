@@ -50,9 +50,13 @@ run_part uml "$LAB/tests/guests.sh" uml
 if [ "$mode" != fast ]; then
 	run_part lab-series "$LAB/tests/lab-series.sh"
 	run_part lab-kernel "$LAB/tests/lab-kernel.sh"
+	part_kernel uml-up
+	run_part uml-up "$LAB/tests/guests.sh" uml-up
 	part_kernel qemu
 	run_part lab-boot "$LAB/tests/lab-boot.sh"
 	run_part qemu "$LAB/tests/guests.sh" qemu
+	part_kernel qemu-debug
+	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
 fi
 [ "$mode" != all ] || run_part bisect "$LAB/bisect.sh"
 
