@@ -55,10 +55,12 @@ if [ "$mode" != fast ]; then
 	part_kernel qemu
 	run_part lab-boot "$LAB/tests/lab-boot.sh"
 	run_part qemu "$LAB/tests/guests.sh" qemu
+fi
+if [ "$mode" = all ]; then
 	part_kernel qemu-debug
 	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
+	run_part bisect "$LAB/bisect.sh"
 fi
-[ "$mode" != all ] || run_part bisect "$LAB/bisect.sh"
 
 failed=$(count '^not ok ')
 skipped=$(count '^ok .*# SKIP')

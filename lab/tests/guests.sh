@@ -120,6 +120,9 @@ qemu() {
 
 mkdir -p "$LOG"
 case $1 in
-uml | uml-up | qemu | qemu-debug) "$1" ;;
+uml) uml ;;
+uml-up) uml-up ;;
+qemu) qemu ;;
+qemu-debug) qemu-debug ;;
 esac
 exit $failed

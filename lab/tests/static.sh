@@ -37,9 +37,12 @@ test_every_whole_file_is_in_a_patch() {
 				tools Documentation | sort)
 }
 
+# Definitions of tracepoints have a form of their own, which --strict does not know
 checkpatch() {
-	(cd "$TREE" && scripts/checkpatch.pl --strict --no-signoff --quiet --no-summary \
-		--ignore FILE_PATH_CHANGES "$@") | tee "$T/checkpatch"
+	(cd "$TREE"; scripts/checkpatch.pl --strict --no-signoff --quiet --no-summary \
+		--ignore FILE_PATH_CHANGES "$@" || true) |
+		awk -v RS= -v ORS='\n\n' '!(/^CHECK: (Alignment|Lines should not end)/ &&
+			/FILE: include\/trace\/events\//)' | tee "$T/checkpatch"
 	[ ! -s "$T/checkpatch" ]
 }
 
