@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The mechanism behind linux/qpw.h; kernel/qpw.c says why it is correct.
+ */
+#ifndef _LINUX_QPW_H
+# error "Do not include directly, include linux/qpw.h"
+#endif
+
+#if defined(CONFIG_QPW) && !defined(CONFIG_PREEMPT_RT)
+
+#include <linux/atomic.h>
+#include <linux/irqflags.h>
+
+/*
+ * The word is both what local_trylock_t calls "acquired" and a spinlock: in
+ * local mode its CPU is the only one to write it and does so with plain stores
+ * (a qpw_lock_t needs none, as nothing tries it), in remote mode it is taken
+ * with a compare and exchange.  An interrupt that tries the lock meets the same
+ * word in either case, and so releasing it does not depend on the mode.
+ *
+ * Two contend for it at most: its CPU and one that drains.
+ */
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+# define QPW_LOCK_MEMBERS			\
+	atomic_t		locked;		\
+	struct lockdep_map	dep_map;	\
+	struct task_struct	*owner;		\
+	int			cpu;		\
+	bool			local
+# define QPW_LOCK_DEBUG_INIT(lockname)			\
+	.dep_map = {					\
+		.name = #lockname,			\
+		.wait_type_inner = LD_WAIT_CONFIG,	\
+		.lock_type = LD_LOCK_PERCPU,		\
+	},
+#else
+# define QPW_LOCK_MEMBERS			\
+	atomic_t		locked
+# define QPW_LOCK_DEBUG_INIT(lockname)
+#endif
+
+context_lock_struct(qpw_lock) { QPW_LOCK_MEMBERS; };
+typedef struct qpw_lock qpw_lock_t;
+
+context_lock_struct(qpw_trylock) { QPW_LOCK_MEMBERS; };
+typedef struct qpw_trylock qpw_trylock_t;
+
+#define INIT_QPW_LOCK(lockname)				\
+	{ .locked = ATOMIC_INIT(0), QPW_LOCK_DEBUG_INIT(lockname) }
+#define INIT_QPW_TRYLOCK(lockname)	INIT_QPW_LOCK(lockname)
+
+#define __qpw_lock_init(lock)					\
+do {								\
+	static struct lock_class_key __key;			\
+	auto __lock = (lock);					\
+								\
+	debug_check_no_locks_freed(__lock, sizeof(*__lock));	\
+	lockdep_init_map_type(&__lock->dep_map, #lock, &__key,	\
+			      0, LD_WAIT_CONFIG, LD_WAIT_INV,	\
+			      LD_LOCK_PERCPU);			\
+	qpw_debug_init((qpw_lock_t *)__lock);			\
+	atomic_set(&__lock->locked, 0);				\
+} while (0)
+#define __qpw_trylock_init(lock)	__qpw_lock_init(lock)
+
+/* Does local mode mark a lock as taken?  Only for those who try it. */
+#define qpw_is_tried(lock)				\
+	_Generic((lock), qpw_trylock_t * : true, qpw_lock_t * : false)
+
+#endif /* CONFIG_QPW && !CONFIG_PREEMPT_RT */
+
+#ifdef CONFIG_QPW
+
+#include <linux/jump_label.h>
+#include <linux/percpu-defs.h>
+
+/**
+ * enum qpw_mode - how a CPU's caches are locked, and who drains them
+ * @QPW_LOCAL: Only the CPU itself takes its locks, and not as spinlocks.
+ * @QPW_REMOTE: Its locks are spinlocks, and others drain its caches.
+ * @QPW_LEAVING: Its locks are spinlocks still, for some that began to drain
+ *	when it was in remote mode may be at it.  Newcomers queue work.
+ */
+enum qpw_mode {
+	QPW_LOCAL,
+	QPW_REMOTE,
+	QPW_LEAVING,
+};
+
+/* Can any CPU be in another mode than QPW_LOCAL? */
+DECLARE_STATIC_KEY_FALSE(qpw_possible);
+DECLARE_PER_CPU_READ_MOSTLY(int, qpw_mode);
+
+static inline enum qpw_mode qpw_mode_of(int cpu)
+{
+	if (!static_branch_unlikely(&qpw_possible))
+		return QPW_LOCAL;
+	/* Pairs with the release in qpw_publish_mode(). */
+	return smp_load_acquire(per_cpu_ptr(&qpw_mode, cpu));
+}
+
+static inline bool __qpw_is_cpu_remote(int cpu)
+{
+	return qpw_mode_of(cpu) == QPW_REMOTE;
+}
+
+void __qpw_work_fn(struct work_struct *work);
+bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
+			    struct qpw_struct *qpw);
+void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
+				 struct workqueue_struct *wq,
+				 struct qpw_struct __percpu *qpws);
+void __init qpw_init(void);
+
+#ifdef CONFIG_LOCKDEP
+void __qpw_check_cpu(int cpu);
+#else
+static inline void __qpw_check_cpu(int cpu) { }
+#endif
+
+/**
+ * struct qpw_stats - what happened to a CPU's caches
+ * @queued: Works queued for it to do.
+ * @remote_runs: Works that others did.
+ * @owner_waits: How often it found its own lock held by another CPU.
+ * @remote_waits: How often another CPU found its lock held.
+ * @longest_hold: The longest time, in ns, that another CPU held its lock.
+ */
+struct qpw_stats {
+	unsigned long	queued;
+	unsigned long	remote_runs;
+	unsigned long	owner_waits;
+	unsigned long	remote_waits;
+	u64		longest_hold;
+};
+
+int qpw_set_remote(int cpu, bool remote);
+void qpw_read_stats(int cpu, struct qpw_stats *stats);
+
+#else /* !CONFIG_QPW */
+
+static inline bool __qpw_is_cpu_remote(int cpu)
+{
+	return false;
+}
+
+static inline void __qpw_check_cpu(int cpu)
+{
+	lockdep_assert(cpu == raw_smp_processor_id());
+}
+
+/*
+ * The worker of a CPU that went offline runs anywhere: what that CPU had cached
+ * has been left to CPU hotplug callbacks, and another CPU's is none of ours.
+ */
+static inline void __qpw_work_fn(struct work_struct *work)
+{
+	struct qpw_struct *qpw = container_of(work, struct qpw_struct, work);
+
+	migrate_disable();
+	if (smp_processor_id() == qpw->cpu)
+		qpw->func(qpw);
+	migrate_enable();
+}
+
+static inline bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
+					  struct qpw_struct *qpw)
+{
+	return queue_work_on(cpu, wq, &qpw->work);
+}
+
+static inline void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
+					       struct workqueue_struct *wq,
+					       struct qpw_struct __percpu *qpws)
+{
+	int cpu;
+
+	for_each_cpu(cpu, cpus)
+		queue_work_on(cpu, wq, &per_cpu_ptr(qpws, cpu)->work);
+}
+
+static inline void qpw_init(void) { }
+
+#endif /* !CONFIG_QPW */
+
+#if defined(CONFIG_QPW) && !defined(CONFIG_PREEMPT_RT)
+
+void __qpw_spin(qpw_lock_t *lock);
+void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu);
+bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu);
+void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
+
+/* With preemption off: the answer holds until it is on again. */
+static __always_inline bool qpw_in_local_mode(void)
+{
+	return !static_branch_unlikely(&qpw_possible) ||
+	       likely(__this_cpu_read(qpw_mode) == QPW_LOCAL);
+}
+
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+static inline void qpw_debug_init(qpw_lock_t *lock)
+{
+	lock->owner = NULL;
+}
+
+/* @local: it was taken in local mode, not as a spinlock */
+static inline void qpw_debug_locked(qpw_lock_t *lock, bool local)
+{
+	DEBUG_LOCKS_WARN_ON(lock->owner);
+	lock->owner = current;
+	lock->cpu = raw_smp_processor_id();
+	lock->local = local;
+}
+
+/* @local: it would be taken so now */
+static inline void qpw_debug_unlock(qpw_lock_t *lock, bool local)
+{
+	lockdep_assert(lock->owner == current);
+	lockdep_assert(lock->cpu == raw_smp_processor_id());
+	lockdep_assert(lock->local == local);
+	lock->owner = NULL;
+	lock_map_release(&lock->dep_map);
+}
+
+static inline void qpw_dep_acquire(qpw_lock_t *lock)
+{
+	lock_map_acquire(&lock->dep_map);
+}
+
+static inline void qpw_dep_acquire_try(qpw_lock_t *lock)
+{
+	lock_map_acquire_try(&lock->dep_map);
+}
+#else
+static inline void qpw_debug_init(qpw_lock_t *lock) { }
+static inline void qpw_debug_locked(qpw_lock_t *lock, bool local) { }
+static inline void qpw_debug_unlock(qpw_lock_t *lock, bool local) { }
+static inline void qpw_dep_acquire(qpw_lock_t *lock) { }
+static inline void qpw_dep_acquire_try(qpw_lock_t *lock) { }
+#endif
+
+static __always_inline bool qpw_try_spin(qpw_lock_t *lock)
+{
+	int unlocked = 0;
+
+	/* Pairs with the release of whoever had the lock before. */
+	return atomic_try_cmpxchg_acquire(&lock->locked, &unlocked, 1);
+}
+
+static __always_inline void qpw_owner_lock(qpw_lock_t *lock, bool tried)
+{
+	bool local = qpw_in_local_mode();
+
+	qpw_dep_acquire(lock);
+	if (unlikely(!local)) {
+		if (unlikely(!qpw_try_spin(lock)))
+			__qpw_spin(lock);
+	} else if (tried) {
+		lockdep_assert(!atomic_read(&lock->locked));
+		atomic_set(&lock->locked, 1);
+	}
+	qpw_debug_locked(lock, local);
+}
+
+static __always_inline bool qpw_owner_trylock(qpw_lock_t *lock)
+{
+	bool local;
+
+	if (atomic_read(&lock->locked))
+		return false;
+	local = qpw_in_local_mode();
+	if (likely(local))
+		atomic_set(&lock->locked, 1);
+	else if (!qpw_try_spin(lock))
+		return false;
+	qpw_dep_acquire_try(lock);
+	qpw_debug_locked(lock, local);
+	return true;
+}
+
+/*
+ * A lock that is not tried is not marked in local mode, so where there is no
+ * other mode there is nothing to do.
+ */
+static __always_inline void qpw_owner_unlock(qpw_lock_t *lock, bool tried)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
+		qpw_debug_unlock(lock, qpw_in_local_mode());
+	/* Pairs with the acquire in qpw_try_spin(). */
+	if (tried || static_branch_unlikely(&qpw_possible))
+		atomic_set_release(&lock->locked, 0);
+}
+
+#define __local_qpw_lock(lock)						\
+	do {								\
+		auto __lock = (lock);					\
+									\
+		preempt_disable();					\
+		qpw_owner_lock((qpw_lock_t *)this_cpu_ptr(__lock),	\
+			       qpw_is_tried(this_cpu_ptr(__lock)));	\
+		__acquire(__lock);					\
+	} while (0)
+
+#define __local_qpw_unlock(lock)					\
+	do {								\
+		auto __lock = (lock);					\
+									\
+		__release(__lock);					\
+		qpw_owner_unlock((qpw_lock_t *)this_cpu_ptr(__lock),	\
+				 qpw_is_tried(this_cpu_ptr(__lock)));	\
+		preempt_enable();					\
+	} while (0)
+
+#define __local_qpw_lock_irqsave(lock, flags)				\
+	do {								\
+		auto __lock = (lock);					\
+									\
+		local_irq_save(flags);					\
+		qpw_owner_lock((qpw_lock_t *)this_cpu_ptr(__lock),	\
+			       qpw_is_tried(this_cpu_ptr(__lock)));	\
+		__acquire(__lock);					\
+	} while (0)
+
+#define __local_qpw_unlock_irqrestore(lock, flags)			\
+	do {								\
+		auto __lock = (lock);					\
+									\
+		__release(__lock);					\
+		qpw_owner_unlock((qpw_lock_t *)this_cpu_ptr(__lock),	\
+				 qpw_is_tried(this_cpu_ptr(__lock)));	\
+		local_irq_restore(flags);				\
+	} while (0)
+
+static __always_inline __no_context_analysis
+bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
+{
+	bool taken;
+
+	preempt_disable();
+	taken = qpw_owner_trylock((qpw_lock_t *)this_cpu_ptr(lock));
+	if (!taken)
+		preempt_enable();
+	return taken;
+}
+
+#define __qpw_lock(lock, cpu)						\
+	do {								\
+		auto __lock = (lock);					\
+		int __cpu = (cpu);					\
+									\
+		__qpw_lock_cpu((qpw_lock_t *)per_cpu_ptr(__lock, __cpu), \
+			       qpw_is_tried(per_cpu_ptr(__lock, __cpu)), \
+			       __cpu);					\
+		__acquire(__lock);					\
+	} while (0)
+
+#define __qpw_unlock(lock, cpu)						\
+	do {								\
+		auto __lock = (lock);					\
+		int __cpu = (cpu);					\
+									\
+		__release(__lock);					\
+		__qpw_unlock_cpu((qpw_lock_t *)per_cpu_ptr(__lock, __cpu), \
+				 __cpu);				\
+		local_irq_enable();					\
+	} while (0)
+
+#define __qpw_lock_irqsave(lock, flags, cpu)				\
+	do {								\
+		local_save_flags(flags);				\
+		__qpw_lock(lock, cpu);					\
+	} while (0)
+
+#define __qpw_unlock_irqrestore(lock, flags, cpu)			\
+	do {								\
+		auto __lock = (lock);					\
+		int __cpu = (cpu);					\
+									\
+		__release(__lock);					\
+		__qpw_unlock_cpu((qpw_lock_t *)per_cpu_ptr(__lock, __cpu), \
+				 __cpu);				\
+		local_irq_restore(flags);				\
+	} while (0)
+
+static inline __no_context_analysis
+bool __qpw_trylock(qpw_trylock_t __percpu *lock, int cpu)
+{
+	return __qpw_trylock_cpu((qpw_lock_t *)per_cpu_ptr(lock, cpu), true,
+				 cpu);
+}
+
+#else /* !CONFIG_QPW || CONFIG_PREEMPT_RT */
+
+typedef local_lock_t qpw_lock_t;
+typedef local_trylock_t qpw_trylock_t;
+
+#define INIT_QPW_LOCK(lockname)		INIT_LOCAL_LOCK(lockname)
+#define INIT_QPW_TRYLOCK(lockname)	INIT_LOCAL_TRYLOCK(lockname)
+
+#define __qpw_lock_init(lock)		local_lock_init(lock)
+#define __qpw_trylock_init(lock)	local_trylock_init(lock)
+
+#define __local_qpw_lock(lock)		local_lock(lock)
+#define __local_qpw_unlock(lock)	local_unlock(lock)
+#define __local_qpw_trylock(lock)	local_trylock(lock)
+#define __local_qpw_lock_irqsave(lock, flags)	\
+	local_lock_irqsave(lock, flags)
+#define __local_qpw_unlock_irqrestore(lock, flags)	\
+	local_unlock_irqrestore(lock, flags)
+
+#ifndef CONFIG_QPW
+
+#define __qpw_lock(lock, cpu)			\
+	do {					\
+		might_sleep();			\
+		local_lock(lock);		\
+		__qpw_check_cpu(cpu);		\
+	} while (0)
+
+#define __qpw_unlock(lock, cpu)			\
+	do {					\
+		__qpw_check_cpu(cpu);		\
+		local_unlock(lock);		\
+	} while (0)
+
+#define __qpw_lock_irqsave(lock, flags, cpu)	\
+	do {					\
+		might_sleep();			\
+		local_lock_irqsave(lock, flags);\
+		__qpw_check_cpu(cpu);		\
+	} while (0)
+
+#define __qpw_unlock_irqrestore(lock, flags, cpu)	\
+	do {						\
+		__qpw_check_cpu(cpu);			\
+		local_unlock_irqrestore(lock, flags);	\
+	} while (0)
+
+#define __qpw_trylock(lock, cpu)		\
+	({					\
+		might_sleep();			\
+		__qpw_check_cpu(cpu);		\
+		local_trylock(lock);		\
+	})
+
+#else /* CONFIG_QPW && CONFIG_PREEMPT_RT */
+
+/* A local lock of PREEMPT_RT is a spinlock that any CPU may take. */
+#define __qpw_lock(lock, cpu)				\
+	do {						\
+		int __cpu = (cpu);			\
+							\
+		migrate_disable();			\
+		__qpw_check_cpu(__cpu);			\
+		spin_lock(per_cpu_ptr(lock, __cpu));	\
+	} while (0)
+
+#define __qpw_unlock(lock, cpu)				\
+	do {						\
+		spin_unlock(per_cpu_ptr(lock, cpu));	\
+		migrate_enable();			\
+	} while (0)
+
+#define __qpw_lock_irqsave(lock, flags, cpu)		\
+	do {						\
+		typecheck(unsigned long, flags);	\
+		flags = 0;				\
+		__qpw_lock(lock, cpu);			\
+	} while (0)
+
+#define __qpw_unlock_irqrestore(lock, flags, cpu)	\
+	do {						\
+		(void)(flags);				\
+		__qpw_unlock(lock, cpu);		\
+	} while (0)
+
+static inline __no_context_analysis
+bool __qpw_trylock(qpw_trylock_t __percpu *lock, int cpu)
+{
+	bool taken;
+
+	/* As local_trylock(): the lock's own lock is not safe there. */
+	if (in_nmi() || in_hardirq())
+		return false;
+	migrate_disable();
+	__qpw_check_cpu(cpu);
+	taken = spin_trylock(per_cpu_ptr(lock, cpu));
+	if (!taken)
+		migrate_enable();
+	return taken;
+}
+
+#endif /* CONFIG_QPW && CONFIG_PREEMPT_RT */
+#endif /* !CONFIG_QPW || CONFIG_PREEMPT_RT */

@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queue per-CPU work (QPW): the mode of each CPU, and work done for others
+ *
+ * Idea and names: Leonardo Bras and Marcelo Tosatti,
+ * https://lore.kernel.org/linux-mm/20260323175544.807534301@redhat.com/
+ */
+
+/**
+ * DOC: How it works
+ *
+ * **The invariant.**  Whoever may be inside a section of a CPU's lock at the
+ * same time as others has taken the lock's word by compare and exchange; and
+ * the word is non-zero, for everybody who could meet it, as long as a section
+ * lasts.  In detail, without PREEMPT_RT:
+ *
+ * - *Local mode.*  Only the CPU enters sections of its locks, with preemption
+ *   off.  What can interleave is an interrupt or NMI on that CPU, which nests.
+ *   It may only try locks that are not irqsave, and meets the word that a plain
+ *   store has set.
+ * - *Remote mode and leaving.*  The CPU and one that drains it may both want to
+ *   enter.  Both use compare and exchange.  The CPU waits with preemption off,
+ *   possibly with interrupts off; the drainer holds the lock with interrupts
+ *   off and waits for nothing meanwhile, so that ends soon.  The drainer waits
+ *   with interrupts and preemption on, holding no other lock of this kind, so
+ *   the CPU may do in its section whatever it could do before.
+ *
+ * What keeps the modes apart:
+ *
+ * - **Local to remote** happens on the CPU itself, in the stopper thread, with
+ *   preemption off.  So none of its sections is in flight: a task's would have
+ *   had to be preempted, an interrupt's has ended.  (An IPI would not do, as it
+ *   can interrupt a section.)  The mode is published with release; a drainer
+ *   reads it with acquire, and thereby sees all that the CPU did in sections of
+ *   local mode, plain stores to the lock's word included.
+ * - **Remote to leaving to local.**  A drainer reads the mode and drains inside
+ *   one SRCU section, and begins only in remote mode.  After leaving has been
+ *   written, synchronize_srcu() waits for those that did not see it.  Then the
+ *   stopper thread goes to local mode on the CPU.  What drainers wrote happened
+ *   before synchronize_srcu() returned, so before the CPU's first section in
+ *   local mode.  The CPU itself does not distinguish leaving from remote, and
+ *   so anybody may write leaving at any time.
+ * - **Offline CPUs.**  Their mode is written under the CPU hotplug lock, so not
+ *   while they come or go: it is there before their first instruction, and the
+ *   same from teardown until the last callback for the dead CPU has run.  Such
+ *   callbacks may find a drainer at it that began earlier.  So locking the
+ *   lock of an offline CPU uses compare and exchange in any mode.
+ *
+ * Thus a section begins and ends in the same mode, and unlocking need not ask
+ * for it: it stores zero with release in any mode.
+ *
+ * On PREEMPT_RT the lock is what local_lock() is there, a spinlock that sleeps.
+ * The CPU may take it and others may, in any mode; the mode only says who does
+ * the work.  There a drainer could be kept waiting by an owner that has been
+ * preempted by some real-time task, and lend the owner no priority because it
+ * has none.  So work for CPUs in remote mode is done by a thread with a
+ * real-time priority, on behalf of its caller.
+ *
+ * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU
+ * goes offline, its workers go on elsewhere while it still executes.  So a
+ * work function is entered with migration disabled, and only on its CPU, or in
+ * an SRCU section as any other drainer.  Otherwise it is dropped: the CPU is on
+ * its way out, and callbacks for the dead CPU will drain it.
+ *
+ * Work is set up as a work item and flushed as one in any mode.  If it has run
+ * at once there is nothing to flush, whatever the CPU's mode is by then.
+ *
+ * **Barriers.**
+ *
+ * - The release in qpw_publish_mode() pairs with the acquire in qpw_mode_of().
+ * - The release of each unlock pairs with the acquire of the next lock.
+ * - The store of QPW_LEAVING is ordered before the wait by the barriers of
+ *   synchronize_srcu(), and they pair with those of srcu_read_lock().
+ *
+ * **Room to leave.**  The spinlock's atomic operation could be saved as well:
+ * mark the CPU, wait for a grace period, which ends all sections that missed
+ * the mark, and only then drain.  For this, users do not rely on work having
+ * been done before flush_percpu_work(), where one grace period can serve many
+ * CPUs; and unlocking goes by nothing that a mark could change.
+ */
+
+#define pr_fmt(fmt) "qpw: " fmt
+
+#include <linux/buffer_head.h>
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/debugfs.h>
+#include <linux/device.h>
+#include <linux/init.h>
+#include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/qpw.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/isolation.h>
+#include <linux/seq_file.h>
+#include <linux/srcu.h>
+#include <linux/stop_machine.h>
+#include <linux/sysfs.h>
+#include <kunit/visibility.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/qpw.h>
+
+DEFINE_STATIC_KEY_FALSE(qpw_possible);
+EXPORT_SYMBOL_GPL(qpw_possible);
+
+DEFINE_PER_CPU_READ_MOSTLY(int, qpw_mode) = QPW_LOCAL;
+EXPORT_PER_CPU_SYMBOL_GPL(qpw_mode);
+
+/* Held while work is done for a CPU in remote mode */
+DEFINE_STATIC_SRCU(qpw_srcu);
+
+/* Of changes of mode, one at a time */
+static DEFINE_MUTEX(qpw_mode_lock);
+
+/*
+ * Apart from the mode, which a CPU reads all the time: others write these.
+ */
+struct qpw_counters {
+	atomic_long_t	queued;
+	atomic_long_t	remote_runs;
+	atomic_long_t	owner_waits;
+	atomic_long_t	remote_waits;
+	atomic64_t	longest_hold;
+	u64		hold_start;
+};
+
+static DEFINE_PER_CPU_ALIGNED(struct qpw_counters, qpw_counters);
+
+static struct qpw_counters *qpw_counters_of(int cpu)
+{
+	return per_cpu_ptr(&qpw_counters, cpu);
+}
+
+/**
+ * qpw_read_stats - Read what happened to a CPU's caches
+ * @cpu: Any possible CPU.
+ * @stats: Where to store it.
+ *
+ * Context: Any.
+ */
+void qpw_read_stats(int cpu, struct qpw_stats *stats)
+{
+	struct qpw_counters *c = qpw_counters_of(cpu);
+
+	stats->queued = atomic_long_read(&c->queued);
+	stats->remote_runs = atomic_long_read(&c->remote_runs);
+	stats->owner_waits = atomic_long_read(&c->owner_waits);
+	stats->remote_waits = atomic_long_read(&c->remote_waits);
+	stats->longest_hold = atomic64_read(&c->longest_hold);
+}
+EXPORT_SYMBOL_IF_KUNIT(qpw_read_stats);
+
+#ifdef CONFIG_LOCKDEP
+/* May the cache of @cpu be worked on here? */
+void __qpw_check_cpu(int cpu)
+{
+	lockdep_assert(cpu == raw_smp_processor_id() || !cpu_online(cpu) ||
+		       (qpw_mode_of(cpu) != QPW_LOCAL &&
+			srcu_read_lock_held(&qpw_srcu)));
+}
+EXPORT_SYMBOL_GPL(__qpw_check_cpu);
+#endif
+
+#ifndef CONFIG_PREEMPT_RT
+
+/**
+ * __qpw_spin - Wait for this CPU's own lock
+ * @lock: The lock, in use by another CPU.
+ *
+ * Context: Preemption off.
+ */
+void __qpw_spin(qpw_lock_t *lock)
+{
+	atomic_long_inc(&this_cpu_ptr(&qpw_counters)->owner_waits);
+	do {
+		atomic_cond_read_relaxed(&lock->locked, !VAL);
+	} while (!qpw_try_spin(lock));
+}
+EXPORT_SYMBOL_GPL(__qpw_spin);
+
+/* The answer holds as long as a section of @cpu's locks lasts, see DOC. */
+static bool qpw_takes_spinlock(int cpu)
+{
+	return qpw_mode_of(cpu) != QPW_LOCAL || !cpu_online(cpu);
+}
+
+/* Of a CPU in local mode, which is this one */
+static bool qpw_mark_local(qpw_lock_t *lock, bool tried)
+{
+	if (!tried)
+		return true;
+	if (atomic_read(&lock->locked))
+		return false;
+	atomic_set(&lock->locked, 1);
+	return true;
+}
+
+/* With interrupts off, which they stay if it succeeds */
+static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
+{
+	bool local = !qpw_takes_spinlock(cpu);
+
+	__qpw_check_cpu(cpu);
+	if (local ? !qpw_mark_local(lock, tried) : !qpw_try_spin(lock))
+		return false;
+	__this_cpu_write(qpw_counters.hold_start, local ? 0 : local_clock());
+	qpw_debug_locked(lock, local);
+	return true;
+}
+
+/**
+ * __qpw_lock_cpu - Take a given CPU's lock
+ * @lock: The lock.
+ * @tried: It is a qpw_trylock_t.
+ * @cpu: Whose it is.
+ *
+ * Context: May sleep.  Returns with interrupts off.
+ */
+void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
+{
+	bool waited = false;
+
+	might_sleep();
+	for (;;) {
+		local_irq_disable();
+		if (qpw_try_cpu(lock, tried, cpu))
+			break;
+		local_irq_enable();
+		waited = true;
+		cpu_relax();
+	}
+	/* Only now, as interrupts are off while the lock is held */
+	qpw_dep_acquire(lock);
+	if (waited)
+		atomic_long_inc(&qpw_counters_of(cpu)->remote_waits);
+}
+EXPORT_SYMBOL_GPL(__qpw_lock_cpu);
+
+/**
+ * __qpw_trylock_cpu - Take a given CPU's lock if it is free
+ * @lock: The lock.
+ * @tried: It is a qpw_trylock_t.
+ * @cpu: Whose it is.
+ *
+ * Context: May sleep.  Returns with interrupts off if the lock was taken.
+ *
+ * Return: true if it was.
+ */
+bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu)
+{
+	might_sleep();
+	local_irq_disable();
+	if (!qpw_try_cpu(lock, tried, cpu)) {
+		local_irq_enable();
+		return false;
+	}
+	qpw_dep_acquire_try(lock);
+	return true;
+}
+EXPORT_SYMBOL_GPL(__qpw_trylock_cpu);
+
+static void qpw_note_hold(int cpu)
+{
+	u64 start = __this_cpu_read(qpw_counters.hold_start);
+	atomic64_t *longest = &qpw_counters_of(cpu)->longest_hold;
+	s64 held, old;
+
+	if (!start)
+		return;
+	held = local_clock() - start;
+	old = atomic64_read(longest);
+	while (held > old && !atomic64_try_cmpxchg_relaxed(longest, &old, held))
+		;
+}
+
+/**
+ * __qpw_unlock_cpu - Release a given CPU's lock
+ * @lock: The lock.
+ * @cpu: Whose it is.
+ *
+ * Context: Interrupts are off, and stay off.
+ */
+void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
+		qpw_debug_unlock(lock, !qpw_takes_spinlock(cpu));
+	/* Pairs with the acquire in qpw_try_spin(). */
+	atomic_set_release(&lock->locked, 0);
+	qpw_note_hold(cpu);
+}
+EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
+
+#endif /* !CONFIG_PREEMPT_RT */
+
+/* Do work for another CPU, if that is in remote mode. */
+static bool qpw_run_remotely(struct qpw_struct *qpw)
+{
+	int cpu = qpw->cpu;
+
+	guard(srcu)(&qpw_srcu);
+	if (!__qpw_is_cpu_remote(cpu))
+		return false;
+
+	trace_qpw_remote_run(cpu, qpw->func);
+	atomic_long_inc(&qpw_counters_of(cpu)->remote_runs);
+	migrate_disable();
+	qpw->func(qpw);
+	migrate_enable();
+	return true;
+}
+
+#ifdef CONFIG_PREEMPT_RT
+
+static struct kthread_worker *qpw_worker;
+
+struct qpw_errand {
+	struct kthread_work	work;
+	struct qpw_struct	*qpw;
+	bool			done;
+};
+
+static void qpw_errand_fn(struct kthread_work *work)
+{
+	struct qpw_errand *errand;
+
+	errand = container_of(work, struct qpw_errand, work);
+	errand->done = qpw_run_remotely(errand->qpw);
+}
+
+/* By a thread whose priority is worth lending to the owner of a lock */
+static bool qpw_run_for_caller(struct qpw_struct *qpw)
+{
+	struct kthread_worker *worker = READ_ONCE(qpw_worker);
+	struct qpw_errand errand = { .qpw = qpw };
+
+	if (!worker)
+		return qpw_run_remotely(qpw);
+	kthread_init_work(&errand.work, qpw_errand_fn);
+	kthread_queue_work(worker, &errand.work);
+	kthread_flush_work(&errand.work);
+	return errand.done;
+}
+
+static int __init qpw_start_worker(void)
+{
+	struct kthread_worker *worker = kthread_run_worker(0, "qpw");
+
+	if (IS_ERR(worker))
+		return PTR_ERR(worker);
+	sched_set_fifo(worker->task);
+	WRITE_ONCE(qpw_worker, worker);
+	return 0;
+}
+core_initcall(qpw_start_worker);
+
+#else /* !CONFIG_PREEMPT_RT */
+
+static bool qpw_run_for_caller(struct qpw_struct *qpw)
+{
+	return qpw_run_remotely(qpw);
+}
+
+#endif /* !CONFIG_PREEMPT_RT */
+
+/**
+ * __qpw_work_fn - Do queued work
+ * @work: The work item in a struct qpw_struct.
+ *
+ * Where this is not the work's CPU, the worker's CPU went offline.
+ */
+void __qpw_work_fn(struct work_struct *work)
+{
+	struct qpw_struct *qpw = container_of(work, struct qpw_struct, work);
+
+	migrate_disable();
+	if (likely(smp_processor_id() == qpw->cpu))
+		qpw->func(qpw);
+	else
+		qpw_run_remotely(qpw);
+	migrate_enable();
+}
+EXPORT_SYMBOL_GPL(__qpw_work_fn);
+
+static bool qpw_queue(int cpu, struct workqueue_struct *wq,
+		      struct qpw_struct *qpw)
+{
+	lockdep_assert(qpw->cpu == cpu);
+	trace_qpw_queue(cpu, qpw->func);
+	atomic_long_inc(&qpw_counters_of(cpu)->queued);
+	return queue_work_on(cpu, wq, &qpw->work);
+}
+
+bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
+			    struct qpw_struct *qpw)
+{
+	bool done;
+
+	if (!__qpw_is_cpu_remote(cpu))
+		return qpw_queue(cpu, wq, qpw);
+
+	lockdep_assert(qpw->cpu == cpu);
+	/* Who flushes the work waits for what it takes, also if it runs here */
+	lock_map_acquire(&qpw->work.lockdep_map);
+	done = qpw_run_for_caller(qpw);
+	lock_map_release(&qpw->work.lockdep_map);
+	return done || qpw_queue(cpu, wq, qpw);
+}
+EXPORT_SYMBOL_GPL(__queue_percpu_work_on);
+
+void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
+				 struct workqueue_struct *wq,
+				 struct qpw_struct __percpu *qpws)
+{
+	struct qpw_struct *qpw;
+	int cpu;
+
+	for_each_cpu(cpu, cpus) {
+		qpw = per_cpu_ptr(qpws, cpu);
+		qpw->deferred = __qpw_is_cpu_remote(cpu);
+		if (!qpw->deferred)
+			qpw_queue(cpu, wq, qpw);
+	}
+	for_each_cpu(cpu, cpus) {
+		qpw = per_cpu_ptr(qpws, cpu);
+		if (qpw->deferred)
+			__queue_percpu_work_on(cpu, wq, qpw);
+	}
+}
+EXPORT_SYMBOL_GPL(__queue_percpu_work_on_cpus);
+
+static void qpw_publish_mode(int cpu, enum qpw_mode mode)
+{
+	/* Pairs with the acquire in qpw_mode_of(). */
+	smp_store_release(per_cpu_ptr(&qpw_mode, cpu), mode);
+}
+
+/* In the stopper thread: nobody is inside a section of this CPU's locks. */
+static int qpw_enter_mode(void *arg)
+{
+	enum qpw_mode mode = (long)arg;
+
+	/* No task can cache more before it finds the mode. */
+	if (mode == QPW_REMOTE)
+		invalidate_bh_lrus_cpu();
+	qpw_publish_mode(smp_processor_id(), mode);
+	return 0;
+}
+
+static int qpw_change_mode(int cpu, enum qpw_mode mode)
+{
+	if (cpu_online(cpu))
+		return stop_one_cpu(cpu, qpw_enter_mode, (void *)(long)mode);
+	qpw_publish_mode(cpu, mode);
+	return 0;
+}
+
+static long qpw_wait_for_drainers(void *unused)
+{
+	synchronize_srcu(&qpw_srcu);
+	return 0;
+}
+
+/* A CPU that may be disturbed, by the callback of a grace period for example */
+static int qpw_any_housekeeper(void)
+{
+	const struct cpumask *domain, *noise;
+	int cpu;
+
+	domain = housekeeping_cpumask(HK_TYPE_DOMAIN_BOOT);
+	noise = housekeeping_cpumask(HK_TYPE_KERNEL_NOISE);
+	for_each_cpu_and(cpu, domain, noise)
+		if (cpu_online(cpu))
+			return cpu;
+	return cpumask_any(cpu_online_mask);
+}
+
+static int qpw_leave_remote(int cpu)
+{
+	qpw_publish_mode(cpu, QPW_LEAVING);
+	work_on_cpu(qpw_any_housekeeper(), qpw_wait_for_drainers, NULL);
+	return qpw_change_mode(cpu, QPW_LOCAL);
+}
+
+/**
+ * qpw_set_remote - Put a CPU into remote mode or out of it
+ * @cpu: Any possible CPU, online or not.
+ * @remote: Whether others are to do its per-CPU work.
+ *
+ * Context: Process context, may sleep.  Must not be called from a work function
+ * of this mechanism.  Takes the CPU hotplug lock.
+ *
+ * Return: 0 on success or if it is in that mode already, -EINVAL if there is no
+ * such CPU.
+ */
+int qpw_set_remote(int cpu, bool remote)
+{
+	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		return -EINVAL;
+
+	guard(cpus_read_lock)();
+	guard(mutex)(&qpw_mode_lock);
+	if (remote && !static_key_enabled(&qpw_possible))
+		static_branch_enable_cpuslocked(&qpw_possible);
+	if (__qpw_is_cpu_remote(cpu) == remote)
+		return 0;
+	return remote ? qpw_change_mode(cpu, QPW_REMOTE) :
+			qpw_leave_remote(cpu);
+}
+EXPORT_SYMBOL_IF_KUNIT(qpw_set_remote);
+
+/* As given on the command line; a null pointer stands for auto */
+static char *qpw_param __initdata;
+
+static struct cpumask qpw_boot_cpus __initdata;
+
+static int __init qpw_setup(char *str)
+{
+	qpw_param = str;
+	return 0;
+}
+early_param("qpw", qpw_setup);
+
+/* The CPUs that isolcpus= or nohz_full= isolate */
+static void __init qpw_choose_isolated(struct cpumask *cpus)
+{
+	static const enum hk_type types[] __initconst = {
+		HK_TYPE_DOMAIN_BOOT, HK_TYPE_KERNEL_NOISE,
+	};
+	const struct cpumask *housekeeping;
+	int cpu, i;
+
+	cpumask_clear(cpus);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		housekeeping = housekeeping_boot_cpumask(types[i]);
+		if (!housekeeping)
+			continue;
+		for_each_possible_cpu(cpu)
+			if (!cpumask_test_cpu(cpu, housekeeping))
+				cpumask_set_cpu(cpu, cpus);
+	}
+}
+
+/* More than any kernel has, to tell CPUs that do not exist from bad lists */
+#define QPW_LIST_BITS	8192
+
+/* A list that fits is left to nr_cpu_ids, so that "N" and "all" mean that. */
+static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
+{
+	static DECLARE_BITMAP(asked, QPW_LIST_BITS) __initdata;
+	unsigned int cpu;
+
+	if (bitmap_parselist(list, asked, nr_cpu_ids) &&
+	    bitmap_parselist(list, asked, QPW_LIST_BITS))
+		return false;
+	if (bitmap_empty(asked, QPW_LIST_BITS))
+		return false;
+
+	cpumask_clear(cpus);
+	for_each_set_bit(cpu, asked, QPW_LIST_BITS) {
+		if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
+			continue;
+		cpumask_set_cpu(cpu, cpus);
+		__clear_bit(cpu, asked);
+	}
+	if (!bitmap_empty(asked, QPW_LIST_BITS))
+		pr_warn("qpw=: CPUs %*pbl do not exist, using the others\n",
+			QPW_LIST_BITS, asked);
+	return true;
+}
+
+static bool __init qpw_parse(const char *str, struct cpumask *cpus)
+{
+	static const char *const all[] __initconst = { "1", "on", "y" };
+	static const char *const none[] __initconst = { "0", "off", "n" };
+
+	if (!strcmp(str, "auto")) {
+		qpw_choose_isolated(cpus);
+		return true;
+	}
+	if (strstarts(str, "cpus:"))
+		return qpw_parse_list(str + strlen("cpus:"), cpus);
+	if (match_string(all, ARRAY_SIZE(all), str) >= 0)
+		cpumask_copy(cpus, cpu_possible_mask);
+	else if (match_string(none, ARRAY_SIZE(none), str) >= 0)
+		cpumask_clear(cpus);
+	else
+		return false;
+	return true;
+}
+
+/**
+ * qpw_init - Put CPUs into remote mode as the command line says
+ *
+ * Context: At boot, on the only CPU there is, before anybody used a lock.
+ */
+void __init qpw_init(void)
+{
+	const char *str = qpw_param ?: "auto";
+	int cpu;
+
+	if (!qpw_parse(str, &qpw_boot_cpus)) {
+		pr_warn("qpw=%s is not auto, 1, on, y, 0, off, n or cpus:<list>; using auto\n",
+			str);
+		qpw_choose_isolated(&qpw_boot_cpus);
+	}
+	if (cpumask_empty(&qpw_boot_cpus)) {
+		pr_info("no CPU in remote mode\n");
+		return;
+	}
+
+	static_branch_enable(&qpw_possible);
+	for_each_cpu(cpu, &qpw_boot_cpus)
+		qpw_publish_mode(cpu, QPW_REMOTE);
+	pr_info("CPUs in remote mode: %*pbl\n",
+		cpumask_pr_args(&qpw_boot_cpus));
+}
+
+#ifdef CONFIG_SYSFS
+static ssize_t qpw_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	cpumask_var_t cpus;
+	ssize_t len;
+	int cpu;
+
+	if (!zalloc_cpumask_var(&cpus, GFP_KERNEL))
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		if (__qpw_is_cpu_remote(cpu))
+			cpumask_set_cpu(cpu, cpus);
+	len = sysfs_emit(buf, "%*pbl\n", cpumask_pr_args(cpus));
+	free_cpumask_var(cpus);
+	return len;
+}
+static DEVICE_ATTR_RO(qpw);
+
+static int __init qpw_init_sysfs(void)
+{
+	struct device *root = bus_get_dev_root(&cpu_subsys);
+	int err;
+
+	if (!root)
+		return -ENODEV;
+	err = device_create_file(root, &dev_attr_qpw);
+	put_device(root);
+	return err;
+}
+device_initcall(qpw_init_sysfs);
+#endif
+
+static int qpw_stats_show(struct seq_file *m, void *unused)
+{
+	static const char *const names[] = {
+		[QPW_LOCAL]	= "local",
+		[QPW_REMOTE]	= "remote",
+		[QPW_LEAVING]	= "leaving",
+	};
+	struct qpw_stats stats;
+	int cpu;
+
+	seq_puts(m, "cpu mode queued remote_runs owner_waits remote_waits longest_hold_ns\n");
+	for_each_possible_cpu(cpu) {
+		qpw_read_stats(cpu, &stats);
+		seq_printf(m, "%d %s %lu %lu %lu %lu %llu\n", cpu,
+			   names[qpw_mode_of(cpu)], stats.queued,
+			   stats.remote_runs, stats.owner_waits,
+			   stats.remote_waits, stats.longest_hold);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(qpw_stats);
+
+static int __init qpw_init_debugfs(void)
+{
+	debugfs_create_file("qpw", 0444, NULL, NULL, &qpw_stats_fops);
+	return 0;
+}
+late_initcall(qpw_init_debugfs);
