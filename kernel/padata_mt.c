@@ -42,7 +42,7 @@
  *  - taken: off that list, counted in pool.helping.  The one who took it gives
  *    it its CPUs and its nice value before he tells it the run: he sets
  *    worker->run and wakes it.  The release of worker->run pairs with the acquire
- *    in padata_mt_wait_for_run().
+ *    in padata_mt_come().
  *  - helping: works on worker->run until that is closed, or until it is
  *    surplus because there are fewer CPUs or a lower max_helpers than before.
  *    Then it takes itself for a run on pool.pending, or becomes idle.
@@ -286,7 +286,7 @@ static void padata_mt_manage(struct work_struct *work);
 /* All runs and workers; counts and lists under lock. */
 static struct {
 	raw_spinlock_t		lock;
-	struct list_head	idle;		/* Workers, latest first */
+	struct list_head	idle;		/* Workers, best first */
 	struct list_head	pending;	/* Runs that lack helpers */
 	unsigned int		missing;	/* Of all of these */
 	unsigned int		workers;
@@ -833,17 +833,21 @@ static void padata_mt_send_helpers(unsigned int max)
 		padata_mt_place(worker, run);
 		/* Once it has a run, it may help, be idle and end meanwhile. */
 		task = get_task_struct(worker->thread.task);
-		/* Pairs with the acquire in padata_mt_wait_for_run(). */
+		/* Pairs with the acquire in padata_mt_come(). */
 		smp_store_release(&worker->run, run);
 		wake_up_process(task);
 		put_task_struct(task);
 	}
 }
 
-/* A worker that is still being placed is left to itself. */
-static void padata_mt_recall(struct padata_mt_run *run)
+/*
+ * A worker that is still being placed is left to itself.  Returns how many are
+ * idle now.
+ */
+static unsigned int padata_mt_recall(struct padata_mt_run *run)
 {
 	struct padata_mt_worker *worker, *next;
+	unsigned int recalled = 0;
 
 	lockdep_assert_held(&pool.lock);
 
@@ -855,7 +859,10 @@ static void padata_mt_recall(struct padata_mt_run *run)
 		/* Last, because it may not be asleep. */
 		list_move_tail(&worker->node, &pool.idle);
 		refcount_dec(&run->ref);
+		recalled++;
 	}
+
+	return recalled;
 }
 
 /*
@@ -888,7 +895,8 @@ static bool padata_mt_come(struct padata_mt_worker *worker)
 {
 	guard(raw_spinlock)(&pool.lock);
 
-	if (!worker->run)
+	/* Pairs with the release in padata_mt_send_helpers(). */
+	if (!smp_load_acquire(&worker->run))
 		return false;
 	list_del_init(&worker->node);
 
@@ -902,8 +910,7 @@ static bool padata_mt_wait_for_run(struct padata_mt_worker *worker)
 
 	for (;;) {
 		set_current_state(TASK_IDLE);
-		/* Pairs with the release in padata_mt_send_helpers(). */
-		if (smp_load_acquire(&worker->run) && padata_mt_come(worker))
+		if (READ_ONCE(worker->run) && padata_mt_come(worker))
 			break;
 		stop = kthread_should_stop();
 		if (stop)
@@ -1005,16 +1012,15 @@ static struct padata_mt_worker *padata_mt_take_unused(void)
 
 	guard(raw_spinlock)(&pool.lock);
 
-	if (list_empty(&pool.idle))
-		return NULL;
-	worker = list_last_entry(&pool.idle, typeof(*worker), node);
-	if (time_before(jiffies, worker->idle_since + PADATA_MT_IDLE))
-		return NULL;
+	list_for_each_entry_reverse(worker, &pool.idle, node) {
+		if (time_before(jiffies, worker->idle_since + PADATA_MT_IDLE))
+			continue;
+		list_del_init(&worker->node);
+		pool.workers--;
+		return worker;
+	}
 
-	list_del_init(&worker->node);
-	pool.workers--;
-
-	return worker;
+	return NULL;
 }
 
 /* They have last run where that may be forbidden by now. */
@@ -1341,14 +1347,17 @@ static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 static void padata_mt_share(struct padata_mt_ctx *ctx)
 {
 	struct padata_mt_run *run = ctx->run;
+	unsigned int recalled;
 
 	padata_mt_add_missing(run, ctx->helpers);
 	padata_mt_lead(run, ctx->progress.chunks);
 
 	scoped_guard(raw_spinlock, &pool.lock) {
 		padata_mt_unlist(run);
-		padata_mt_recall(run);
+		recalled = padata_mt_recall(run);
 	}
+	if (recalled && READ_ONCE(pool.missing))
+		padata_mt_seek_helpers(recalled);
 	if (trace_padata_mt_job_end_enabled())
 		ctx->waited = padata_mt_elapsed(ctx);
 	padata_mt_wait(run);

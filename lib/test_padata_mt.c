@@ -1441,6 +1441,7 @@ static void pmt_test_pace(struct kunit *test)
 		.eager		= true,
 	};
 
+	pmt_need_cpus(test, 1);
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&cheap), -EIO);
 
 	pmt_shape_job(fx, &shape);
