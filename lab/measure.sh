@@ -5,6 +5,26 @@
 # share it. Emulated time is no evidence of a machine's speed: what counts is the
 # ratio of cases that were booted in turn, on the same host, in the same run.
 
+MEMORY_NEEDED=3072 # MiB: what a guest touches of its 64 GiB, and room to spare
+
+# The memory of all guests, where a file system in memory has room for it; $kept says
+# in words what became of that
+# shellcheck disable=SC2034
+share_memory() {
+	local folder=/dev/shm
+
+	if [ "$(stat -fc %T "$folder" 2>/dev/null)" != tmpfs ] ||
+		[ $(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1024)) -lt "$MEMORY_NEEDED" ]; then
+		warn "no room in $folder: each guest finds new memory, which makes the times uneven"
+		kept="new for each guest"
+		return
+	fi
+	kept="kept from guest to guest"
+	memory=$(mktemp "$folder/lab-memory.XXXXXX")
+	on_exit "rm -f '$memory'"
+	export QEMU_ARGS="-object memory-backend-file,id=kept,size=64G,mem-path=$memory,share=on,reserve=off -machine memory-backend=kept"
+}
+
 # Boot a case once and print "<threads> <milliseconds> <milliseconds by the host>" of
 # node 0. What an unpatched kernel says of the time is too short where the guest loses
 # timer interrupts, and it does not say how many threads worked ("-"): to compare it

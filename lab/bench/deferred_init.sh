@@ -19,7 +19,6 @@ MANY=$(nproc)
 [ "$MANY" -gt 1 ] || MANY=2
 [ "$MANY" -le 64 ] || MANY=64 # as the configuration has it
 export CONFIG=qemu
-MEMORY_NEEDED=3072 # MiB: what a guest touches of its 64 GiB, and room to spare
 results=$TOP/results/deferred_init.json
 lines=$LOG/bench-deferred_init.results
 chunks=$LOG/bench-deferred_init.chunks
@@ -29,22 +28,6 @@ mkdir -p "$LOG" "$TOP/results"
 cases() { # ROUND
 	printf '%s\n' "none 1" "none $MANY" "patched 1" "patched $MANY" |
 		if [ $(($1 % 2)) = 0 ]; then cat; else tac; fi
-}
-
-# The memory of all guests, where a file system in memory has room for it
-share_memory() {
-	local folder=/dev/shm
-
-	if [ "$(stat -fc %T "$folder" 2>/dev/null)" != tmpfs ] ||
-		[ $(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1024)) -lt "$MEMORY_NEEDED" ]; then
-		warn "no room in $folder: each guest finds new memory, which makes the times uneven"
-		kept="new for each guest"
-		return
-	fi
-	kept="kept from guest to guest"
-	memory=$(mktemp "$folder/lab-memory.XXXXXX")
-	on_exit "rm -f '$memory'"
-	export QEMU_ARGS="-object memory-backend-file,id=kept,size=64G,mem-path=$memory,share=on,reserve=off -machine memory-backend=kept"
 }
 
 boot_all() {
@@ -105,7 +88,7 @@ draw() {
 		set boxwidth 0.5
 		set grid ytics
 		unset key
-		plot "$LOG/bench-deferred_init.dat" using (1):2:(0.5):1 lc rgb "#3465a4"
+		plot "$LOG/bench-deferred_init.dat" using (1):2:(0.5):1 title "deferred init" lc rgb "#3465a4"
 	END
 }
 
