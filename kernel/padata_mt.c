@@ -10,10 +10,10 @@
  *
  * The task that calls padata_do_multithreaded() is the job's main thread.  It
  * begins alone, with a small chunk and then larger ones, and measures; unless the
- * job is eager.  When what is left would take long enough, it allocates a struct padata_mt_run,
- * copies the job and its progress there, and sends helpers to it.  From then on
- * main thread and helpers do the same: take a chunk, run it, take the next one,
- * until none is left.
+ * job is eager.  When what is left would take long enough, it allocates a struct
+ * padata_mt_run, copies the job and its progress there, and sends helpers to it.
+ * From then on main thread and helpers do the same: take a chunk, run it, take
+ * the next one, until none is left.
  *
  * *Chunks.*  They are handed out in ascending order, by moving run->next on, so
  * what was handed out is one range.  A thread holds one chunk at a time and takes
@@ -564,6 +564,13 @@ static void padata_mt_wait(struct padata_mt_run *run)
 		padata_mt_relift(run);
 }
 
+/* Where nobody is disturbed, at this moment */
+static void padata_mt_copy_housekeeping(struct cpumask *cpus)
+{
+	guard(rcu)();
+	cpumask_copy(cpus, housekeeping_cpumask(HK_TYPE_DOMAIN));
+}
+
 static bool padata_mt_uses_all_cpus(const struct padata_mt_job *job)
 {
 	return job->boot_all_cpus && system_state < SYSTEM_RUNNING;
@@ -636,13 +643,21 @@ static bool padata_mt_is_tracked(unsigned int depth)
 	return IS_ENABLED(CONFIG_LOCKDEP) && depth < PADATA_MT_LOCKDEP_DEPTH;
 }
 
-static __maybe_unused unsigned int
-padata_mt_subclass(unsigned int depth, unsigned int pflags)
+static void padata_mt_map_acquire(struct lockdep_map *map, unsigned int depth,
+				  unsigned int pflags)
 {
-	if (pflags & PADATA_MT_MEMALLOC)
-		depth += PADATA_MT_LOCKDEP_DEPTH;
+	unsigned int __maybe_unused subclass = depth;
 
-	return depth;
+	if (pflags & PADATA_MT_MEMALLOC)
+		subclass += PADATA_MT_LOCKDEP_DEPTH;
+	if (padata_mt_is_tracked(depth))
+		lock_acquire_exclusive(map, subclass, 0, NULL, _THIS_IP_);
+}
+
+static void padata_mt_map_release(struct lockdep_map *map, unsigned int depth)
+{
+	if (padata_mt_is_tracked(depth))
+		lock_map_release(map);
 }
 
 /* Whoever shares this thread next would suffer for it. */
@@ -658,17 +673,9 @@ static int padata_mt_call_in_helper(struct padata_mt_run *run,
 {
 	int err;
 
-	if (!padata_mt_is_tracked(run->depth)) {
-		err = padata_mt_call_shared(run, t);
-		padata_mt_check_leak(&run->job);
-		return err;
-	}
-
-	lock_acquire_exclusive(run->map,
-			       padata_mt_subclass(run->depth, run->pflags),
-			       0, NULL, _THIS_IP_);
+	padata_mt_map_acquire(run->map, run->depth, run->pflags);
 	err = padata_mt_call_shared(run, t);
-	lock_map_release(run->map);
+	padata_mt_map_release(run->map, run->depth);
 	padata_mt_check_leak(&run->job);
 
 	return err;
@@ -962,9 +969,7 @@ static struct padata_mt_worker *padata_mt_create_worker(void)
 	worker->thread.task = task;
 
 	/* Bound, so that nobody else changes where it runs. */
-	scoped_guard(rcu)
-		cpumask_copy(&worker->cpus,
-			     housekeeping_cpumask(HK_TYPE_DOMAIN));
+	padata_mt_copy_housekeeping(&worker->cpus);
 	kthread_bind_mask(task, &worker->cpus);
 
 	return worker;
@@ -1029,9 +1034,7 @@ static void padata_mt_end_workers(void)
 	struct padata_mt_worker *worker;
 
 	while ((worker = padata_mt_take_unused())) {
-		scoped_guard(rcu)
-			cpumask_copy(&worker->cpus,
-				     housekeeping_cpumask(HK_TYPE_DOMAIN));
+		padata_mt_copy_housekeeping(&worker->cpus);
 		set_cpus_allowed_ptr(worker->thread.task, &worker->cpus);
 		/* Others would wait long for one of lowest priority to end. */
 		set_user_nice(worker->thread.task, 0);
@@ -1116,18 +1119,24 @@ static unsigned int padata_mt_worthwhile(u64 ns, unsigned int limit)
 	return min(div_u64(ns, PADATA_MT_WORTH_NS), limit);
 }
 
+/* How many helpers would find something in @left indices */
+static unsigned long padata_mt_shares(const struct padata_mt_job *job,
+				      unsigned long left)
+{
+	return left / max3(job->align, job->min_chunk, 1UL);
+}
+
 /* How many helpers the job could have, if there were CPUs and work for them. */
 static unsigned int padata_mt_possible(const struct padata_mt_job *job,
 				       unsigned long left)
 {
-	unsigned long unit = max3(job->align, job->min_chunk, 1UL);
 	unsigned int limit = padata_mt_limit(1);
 
 	limit = min(limit, cpumask_weight(padata_mt_own_cpus()));
 	if (job->max_threads)
 		limit = min(limit, job->max_threads - 1U);
 
-	return min(limit, (left - 1) / unit);
+	return min(limit, padata_mt_shares(job, left - 1));
 }
 
 VISIBLE_IF_KUNIT struct padata_mt_run *
@@ -1303,15 +1312,14 @@ static void padata_mt_add_missing(struct padata_mt_run *run, unsigned int more)
 static void padata_mt_want_more(struct padata_mt_run *run,
 				const struct padata_mt_thread *t)
 {
-	unsigned long unit = max3(run->job.align, run->job.min_chunk, 1UL);
 	unsigned long left = run->end - atomic_long_read(&run->next);
 	unsigned int limit = run->max_threads - 1, worth;
 
 	/* Only this thread changes how many there are to be. */
-	if (run->threads > limit || left < unit)
+	if (run->threads > limit)
 		return;
 
-	limit = min(limit, left / unit);
+	limit = min(limit, padata_mt_shares(&run->job, left));
 	worth = padata_mt_worthwhile(padata_mt_scale(t->ns, left, t->chunk.len),
 				     limit);
 	if (worth >= run->threads)
@@ -1362,7 +1370,8 @@ static void padata_mt_share(struct padata_mt_ctx *ctx)
 		ctx->waited = padata_mt_elapsed(ctx);
 	padata_mt_wait(run);
 	if (ctx->waited)
-		ctx->waited = padata_mt_elapsed(ctx) - ctx->waited;
+		ctx->waited = padata_mt_since(ctx->waited,
+					      padata_mt_elapsed(ctx));
 
 	scoped_guard(raw_spinlock, &run->lock)
 		ctx->progress = run->progress;
@@ -1409,16 +1418,6 @@ static void padata_mt_end(struct padata_mt_ctx *ctx)
 		padata_mt_undo(ctx);
 	if (ctx->run)
 		padata_mt_put_run(ctx->run);
-}
-
-static void padata_mt_might_wait(struct lockdep_map *map, unsigned int depth)
-{
-	if (!padata_mt_is_tracked(depth))
-		return;
-
-	lock_acquire_exclusive(map, padata_mt_subclass(depth, current->flags),
-			       0, NULL, _THIS_IP_);
-	lock_map_release(map);
 }
 
 /* How many helpers wait for this task, one for another. */
@@ -1476,7 +1475,9 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 		return -EINVAL;
 
 	might_sleep();
-	padata_mt_might_wait(map, ctx.depth);
+	/* The helpers that this waits for hold it. */
+	padata_mt_map_acquire(map, ctx.depth, current->flags);
+	padata_mt_map_release(map, ctx.depth);
 	trace_padata_mt_job_start(job);
 
 	ctx.progress.next = job->start;

@@ -41,6 +41,11 @@ need() {
 # now and then kill the writer, and with pipefail turn a match into a failure.
 has() { grep -E "$@" >/dev/null; }
 
+# Take the lock that is open as file descriptor FD
+wait_for_lock() { # FD "another command on ..."
+	flock -n "$1" || { say "waiting for $2"; flock "$1"; }
+}
+
 # on_exit COMMAND: run COMMAND when this (sub)shell ends, however it ends; later ones first
 LAB_ON_EXIT=
 LAB_ON_EXIT_OF=$BASHPID

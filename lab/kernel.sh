@@ -139,7 +139,7 @@ fragment=$OUT/lab.config
 need_room 2500 "$ROOM" "building $name"
 mkdir -p "$OUT" "$LOG"
 exec 7>"$OUT/.lab.lock"
-flock -n 7 || { say "waiting for another build of $name"; flock 7; }
+wait_for_lock 7 "another build of $name"
 configure
 build
 say "$name is built"

@@ -61,3 +61,15 @@ machine() {
 
 # how many tasks wanted a CPU of the host lately: other work spoils measurements
 load_now() { cut -d' ' -f1 /proc/loadavg; }
+
+# Samples on standard input to one object, by a filter of jq that also knows where and
+# of what they were taken; LOAD is what load_now said before
+summarise() { # FILTER LOAD [arguments for jq]
+	local filter=$1 load=$2
+
+	shift 2
+	jq -Rn --arg machine "$(machine)" --arg load "$load, $(load_now)" \
+		--arg commit "$(git -C "$TOP" rev-parse --short=12 HEAD)" \
+		--arg date "$(date -u +%Y-%m-%d)" \
+		--arg base "$(git -C "$TREE" log -1 --format=%s refs/lab/base)" "$@" -f "$filter"
+}

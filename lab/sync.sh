@@ -14,7 +14,7 @@ need git flock
 know_base
 [ -e "$TREE/.git" ] || die "no tree at $TREE: run 'make tree BASE=$BASE' first"
 exec 9>"$ROOM/.lock"
-flock -n 9 || { say "waiting for another command on $ROOM"; flock 9; }
+wait_for_lock 9 "another command on $ROOM"
 
 identity
 base=$(in_tree rev-parse refs/lab/base)

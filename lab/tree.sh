@@ -165,7 +165,7 @@ keep_unsynced() {
 mkdir -p "$ROOM" || die "cannot create $ROOM"
 [ -e "$TREE/.git" ] || [ ! -e "$TREE" ] || die "$TREE is there, but no tree of the lab's: move it away"
 exec 9>"$ROOM/.lock"
-flock -n 9 || { say "waiting for another command on $ROOM"; flock 9; }
+wait_for_lock 9 "another command on $ROOM"
 
 # Was a command stopped before it could note what it had done?
 if unsynced && [ -z "$(in_tree status --porcelain)" ] &&

@@ -63,12 +63,8 @@ trace_chunks() {
 }
 
 write_json() {
-	jq -Rn --arg machine "$(machine)" --arg load "$load, $(load_now)" \
-		--arg commit "$(git -C "$TOP" rev-parse --short=12 HEAD)" \
-		--arg date "$(date -u +%Y-%m-%d)" --arg memory "$kept" \
-		--arg base "$(git -C "$TREE" log -1 --format=%s refs/lab/base)" \
-		--rawfile chunks "$chunks" -f "$LAB/bench/deferred_init/summary.jq" \
-		<"$lines" >"$results"
+	summarise "$LAB/bench/deferred_init/summary.jq" "$load" --arg memory "$kept" \
+		--rawfile chunks "$chunks" <"$lines" >"$results"
 }
 
 draw() {

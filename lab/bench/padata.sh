@@ -130,12 +130,8 @@ rebind() {
 }
 
 write_json() {
-	jq -Rn --arg machine "$(machine)" --arg load "$load, $(load_now)" \
-		--arg commit "$(git -C "$TOP" rev-parse --short=12 HEAD)" \
-		--arg date "$(date -u +%Y-%m-%d)" \
-		--arg base "$(git -C "$TREE" log -1 --format=%s refs/lab/base)" \
-		--arg gcc "$(gcc -dumpfullversion)" \
-		-f "$SOURCE/summary.jq" <"$lines" >"$results"
+	summarise "$SOURCE/summary.jq" "$load" --arg gcc "$(gcc -dumpfullversion)" \
+		<"$lines" >"$results"
 }
 
 draw_speedup() {
@@ -168,7 +164,7 @@ draw_speedup() {
 
 draw_small() {
 	jq -r '.small[] | [.where, .size, .direct.median, .padata.median] | @tsv' "$results" |
-		awk '{ over = $4 - $3; print $1, $2, $3 / 1000, $4 / 1000 }' >"$LOG/bench-padata-small.dat"
+		awk '{ print $1, $2, $3 / 1000, $4 / 1000 }' >"$LOG/bench-padata-small.dat"
 	gnuplot <<-END
 		set terminal svg size 720,420 font "sans-serif,13" background "white"
 		set output "$TOP/results/padata-small.svg"
