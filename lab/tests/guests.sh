@@ -64,6 +64,7 @@ require() { # LABEL SUITE
 uml() {
 	boot 'uml' "$(idle_guest)" uml 2
 	require 'uml' padata_mt
+	require 'uml' qpw
 }
 
 # Without padata the contract is the same
@@ -76,6 +77,7 @@ uml-up() {
 qemu-debug() {
 	boot 'qemu-debug' "$LAB/guest/kunit" qemu-debug 4
 	require 'qemu-debug' padata_mt
+	require 'qemu-debug' qpw
 }
 
 qemu() {
@@ -84,6 +86,7 @@ qemu() {
 	guest=$(kselftest_guest)
 	boot 'qemu' "$guest" qemu 4
 	require 'qemu' padata_mt
+	require 'qemu' qpw
 	require 'qemu' zone_device_init
 	while read -r test; do
 		require 'qemu' "$test"
