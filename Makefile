@@ -15,7 +15,7 @@
 ##
 ## make kernel     build build/7.3/qemu; CONFIG=uml, SERIES=none (unpatched)
 ## make boot       boot it: GUEST=dir with an executable /run
-##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= CONFIG=qemu
+##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= EXPECT= CONFIG=qemu
 ## make bench      unpatched and patched side by side: JSON and SVG
 ##
 ## Everywhere: BASE=7.3 (the kernel), LINUX=path (your own tree, only read),
@@ -24,7 +24,7 @@
 BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
-export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME
+export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT
 
 .PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot bench
 .NOTPARALLEL:

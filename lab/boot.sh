@@ -5,6 +5,7 @@
 # root, execute its /run as root, and judge what happened (see verdict.sh). SMP=4 and
 # MEM=4G size the machine, TIMEOUT=300 seconds bound it; CMDLINE= goes to the kernel
 # (where it knows no NAME=value of it, to the environment of /run), QEMU_ARGS= to QEMU.
+# EXPECT=regexp is what the console has to say, and may: a report that is provoked.
 # NAME= names the logs: build/log/NAME.log is all, .console and .output are its halves,
 # .verdict is "pass" or the reason why not, .times the console with the host's clock.
 #

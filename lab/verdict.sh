@@ -12,10 +12,15 @@ messages() { # CONSOLE
 
 patterns() { sed -nE 's/^[^#].*/^(&)/p' "$LAB/guest/$1"; }
 
-# The first line that no clean console has
-splat() { # CONSOLE
+# The first line that no clean console has, but for those that are expected
+splat() { # CONSOLE [EXPECTED]
 	messages "$1" | grep -aE -f <(patterns splats) |
-		grep -avE -f <(patterns splats-allowed) | sed -n 1p || true
+		grep -avE -f <(patterns splats-allowed; echo "${2:-^$}") | sed -n 1p || true
+}
+
+# What does not come though it is expected
+silence() { # CONSOLE [EXPECTED]
+	[ -z "${2:-}" ] || messages "$1" | has -a -- "$2" || echo "nothing says '$2'"
 }
 
 # The first thing wrong in the KTAP documents
@@ -61,7 +66,8 @@ verdict() { # FOLDER STATUS SECONDS
 
 	reasons=$(
 		ending "$@"
-		splat "$1/console" | sed 's/^/console: /'
+		silence "$1/console" "${EXPECT:-}" | sed 's/^/console: /'
+		splat "$1/console" "${EXPECT:-}" | sed 's/^/console: /'
 		ktap_problem "$1/console" "$1/output" | sed 's/^/KTAP: /'
 	)
 	[ -n "$reasons" ] || { echo pass; return; }

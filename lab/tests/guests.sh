@@ -22,10 +22,10 @@ idle_guest() {
 
 # A guest with the kselftests of ours, and the module they use, run as `make kselftest`
 # would run them
-kselftest_guest() {
+kselftest_guest() { # CONFIG
 	local guest=$scratch/kselftest
 
-	make -s -C "$TREE/tools/testing/selftests" O="$ROOM/qemu" KDIR="$ROOM/qemu" \
+	make -s -C "$TREE/tools/testing/selftests" O="$ROOM/$1" KDIR="$ROOM/$1" \
 		CC='ccache gcc' TARGETS=padata INSTALL_PATH="$guest/kselftest" \
 		install >"$LOG/kselftest-install.log" 2>&1 ||
 		die "cannot install the kselftests: $(tail -n1 "$LOG/kselftest-install.log")"
@@ -73,17 +73,28 @@ uml-up() {
 	require 'uml-up' padata_mt
 }
 
-# Lockdep and its like have nothing to say
+# Lockdep and its like have nothing to say, unless there is something to say
 qemu-debug() {
+	local guest first
+
+	guest=$(kselftest_guest qemu-debug)
 	boot 'qemu-debug' "$LAB/guest/kunit" qemu-debug 4
 	require 'qemu-debug' padata_mt
+	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=memory.sh'
+	require 'qemu-debug no memory' 'without: no helper, no error'
+	for first in lock locked; do
+		EXPECT='WARNING: possible circular locking dependency detected' \
+			boot "qemu-debug deadlock, $first first" "$guest" qemu-debug 2 \
+			"kunit.enable=0 TEST=lockdep.sh PROVOKE=$first"
+		require "qemu-debug deadlock, $first first" 'a report'
+	done
 	require 'qemu-debug' qpw
 }
 
 qemu() {
 	local guest setting test
 
-	guest=$(kselftest_guest)
+	guest=$(kselftest_guest qemu)
 	boot 'qemu' "$guest" qemu 4
 	require 'qemu' padata_mt
 	require 'qemu' qpw

@@ -246,6 +246,14 @@ test_reasons_add_up() {
 	fails 'exit 3; console: WARNING: made up; KTAP: not ok 1 a'
 }
 
+test_expected_splat() {
+	guest <<<'echo "WARNING: made up" >/dev/kmsg'
+	boot EXPECT='^WARNING: made'
+	fails "console: nothing says 'not made'; console: WARNING: made up" EXPECT='not made'
+	guest <<<'echo "WARNING: made up" >/dev/kmsg; echo "WARNING: found" >/dev/kmsg'
+	fails 'console: WARNING: found' EXPECT='WARNING: made'
+}
+
 # ktap PROBLEM LEAVES: what is said of the documents on standard input
 ktap() {
 	cat >"$T/said"

@@ -28,5 +28,6 @@ ktap_test_result "an error in the first chunk" undoes 1
 ktap_test_result "an error in the middle" undoes 500
 ktap_test_result "an error in the last chunk" undoes 1000
 ktap_test_result "bad descriptions are refused" \
-	refuses size size= size=x size=-1 bogus=1 =1 max_threads=4294967295
+	refuses size size= size=x size=-1 bogus=1 =1 max_threads=4294967295 \
+	"lock=1 locked=1"
 ktap_finished

@@ -52,6 +52,8 @@
  * @lift: Chunks in helpers wait until they have the nice value of the caller.
  * @hold: Chunks wait until "go" is written.
  * @fail: The chunk with this index, counted from 1, fails.
+ * @lock: Chunks take a mutex, always the same one.
+ * @locked: The caller holds that mutex while the job runs.
  */
 struct trigger_request {
 	unsigned long	size;
@@ -65,6 +67,8 @@ struct trigger_request {
 	unsigned long	lift;
 	unsigned long	hold;
 	unsigned long	fail;
+	unsigned long	lock;
+	unsigned long	locked;
 };
 
 #define TRIGGER_KEY(key)	{ #key, offsetof(struct trigger_request, key) }
@@ -84,6 +88,8 @@ static const struct {
 	TRIGGER_KEY(lift),
 	TRIGGER_KEY(hold),
 	TRIGGER_KEY(fail),
+	TRIGGER_KEY(lock),
+	TRIGGER_KEY(locked),
 };
 
 /**
@@ -170,6 +176,9 @@ struct trigger {
 static atomic_t trigger_jobs;
 static atomic_t trigger_helping;
 static atomic_t trigger_peak;
+
+/* For lockdep to see that a job waits for what its caller holds */
+static DEFINE_MUTEX(trigger_lock);
 
 static u64 trigger_area(unsigned long start, unsigned long end)
 {
@@ -289,6 +298,8 @@ static int trigger_thread_fn(unsigned long start, unsigned long end, void *arg)
 	wake_up_all(&tr->changed);
 
 	met = trigger_wait(tr);
+	if (tr->want.lock)
+		scoped_guard(mutex, &trigger_lock);
 	if (tr->want.us)
 		fsleep(tr->want.us * (end - start));
 	err = start < tr->want.fail && tr->want.fail <= end ? -EIO : 0;
@@ -345,6 +356,10 @@ static int trigger_parse(struct trigger_request *want, char *text)
 		pr_err("padata_mt_trigger: max_threads is too large\n");
 		return -EINVAL;
 	}
+	if (want->lock && want->locked) {
+		pr_err("padata_mt_trigger: lock and locked are a deadlock\n");
+		return -EINVAL;
+	}
 
 	return 0;
 }
@@ -367,7 +382,11 @@ static int trigger_run(struct trigger *tr)
 	int err;
 
 	atomic_inc(&trigger_jobs);
+	if (want->locked)
+		mutex_lock(&trigger_lock);
 	err = padata_do_multithreaded(&job);
+	if (want->locked)
+		mutex_unlock(&trigger_lock);
 	atomic_dec(&trigger_jobs);
 
 	guard(spinlock)(&tr->lock);
