@@ -59,6 +59,7 @@ fi
 if [ "$mode" = all ]; then
 	part_kernel qemu-debug
 	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
+	run_part docs "$LAB/tests/docs.sh"
 	run_part bisect "$LAB/bisect.sh"
 fi
 
