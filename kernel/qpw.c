@@ -38,7 +38,7 @@
  *   written, synchronize_srcu() waits for those that did not see it.  Then the
  *   stopper thread goes to local mode on the CPU.  What drainers wrote happened
  *   before synchronize_srcu() returned, so before the CPU's first section in
- *   local mode.  The CPU itself does not distinguish leaving from remote, and
+ *   local mode.  The CPU itself locks alike in remote mode and in leaving, and
  *   so anybody may write leaving at any time.
  * - **Offline CPUs.**  Their mode is written under the CPU hotplug lock, so not
  *   while they come or go: it is there before their first instruction, and the
@@ -53,8 +53,12 @@
  * The CPU may take it and others may, in any mode; the mode only says who does
  * the work.  There a drainer could be kept waiting by an owner that has been
  * preempted by some real-time task, and lend the owner no priority because it
- * has none.  So work for CPUs in remote mode is done by a thread with a
- * real-time priority, on behalf of its caller.
+ * has none.  So work for a CPU in remote mode is done by a thread with a
+ * real-time priority, on behalf of its caller.  A real-time task above that
+ * priority can still keep the owner from leaving its section, and then nobody
+ * can drain its CPU; each such CPU has a thread of its own, so that the others
+ * are drained.  While it holds the lock the thread cannot be preempted: the
+ * owner does not wait for what else runs on that thread's CPU.
  *
  * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU
  * goes offline, its workers go on elsewhere while it still executes.  So a
@@ -166,6 +170,18 @@ EXPORT_SYMBOL_GPL(__qpw_check_cpu);
 #ifndef CONFIG_PREEMPT_RT
 
 /**
+ * __qpw_note_busy - Count a vain try of this CPU's own lock
+ *
+ * Context: Any, preemption off.
+ */
+void __qpw_note_busy(void)
+{
+	if (!qpw_in_local_mode())
+		atomic_long_inc(&this_cpu_ptr(&qpw_counters)->owner_waits);
+}
+EXPORT_SYMBOL_GPL(__qpw_note_busy);
+
+/**
  * __qpw_spin - Wait for this CPU's own lock
  * @lock: The lock, in use by another CPU.
  *
@@ -173,7 +189,7 @@ EXPORT_SYMBOL_GPL(__qpw_check_cpu);
  */
 void __qpw_spin(qpw_lock_t *lock)
 {
-	atomic_long_inc(&this_cpu_ptr(&qpw_counters)->owner_waits);
+	__qpw_note_busy();
 	do {
 		atomic_cond_read_relaxed(&lock->locked, !VAL);
 	} while (!qpw_try_spin(lock));
@@ -193,7 +209,7 @@ static bool qpw_mark_local(qpw_lock_t *lock, bool tried)
 		return true;
 	if (atomic_read(&lock->locked))
 		return false;
-	atomic_set(&lock->locked, 1);
+	qpw_mark(lock);
 	return true;
 }
 
@@ -205,7 +221,8 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
 	__qpw_check_cpu(cpu);
 	if (local ? !qpw_mark_local(lock, tried) : !qpw_try_spin(lock))
 		return false;
-	__this_cpu_write(qpw_counters.hold_start, local ? 0 : local_clock());
+	__this_cpu_write(qpw_counters.hold_start,
+			 cpu == smp_processor_id() ? 0 : local_clock());
 	qpw_debug_locked(lock, local);
 	return true;
 }
@@ -223,13 +240,17 @@ void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 	bool waited = false;
 
 	might_sleep();
+	WARN_ON_ONCE(irqs_disabled());
 	for (;;) {
 		local_irq_disable();
 		if (qpw_try_cpu(lock, tried, cpu))
 			break;
 		local_irq_enable();
 		waited = true;
-		cpu_relax();
+		/* Do not take the owner's cache line from it in vain. */
+		do {
+			cpu_relax();
+		} while (atomic_read(&lock->locked));
 	}
 	/* Only now, as interrupts are off while the lock is held */
 	qpw_dep_acquire(lock);
@@ -294,6 +315,15 @@ EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
 
 #endif /* !CONFIG_PREEMPT_RT */
 
+/* May this CPU be disturbed, by a thread or by the callback of a grace period? */
+static bool qpw_is_housekeeper(int cpu)
+{
+	guard(rcu)();
+	return housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
+	       housekeeping_test_cpu(cpu, HK_TYPE_KERNEL_NOISE) &&
+	       !__qpw_is_cpu_remote(cpu);
+}
+
 /* Do work for another CPU, if that is in remote mode. */
 static bool qpw_run_remotely(struct qpw_struct *qpw)
 {
@@ -313,7 +343,8 @@ static bool qpw_run_remotely(struct qpw_struct *qpw)
 
 #ifdef CONFIG_PREEMPT_RT
 
-static struct kthread_worker *qpw_worker;
+/* One for each CPU, for an owner can keep it waiting for as long as it likes */
+static DEFINE_PER_CPU(struct kthread_worker *, qpw_worker);
 
 struct qpw_errand {
 	struct kthread_work	work;
@@ -326,16 +357,19 @@ static void qpw_errand_fn(struct kthread_work *work)
 	struct qpw_errand *errand;
 
 	errand = container_of(work, struct qpw_errand, work);
+	/* The caller holds the same: it waits for what this takes. */
+	lock_map_acquire(&errand->qpw->work.lockdep_map);
 	errand->done = qpw_run_remotely(errand->qpw);
+	lock_map_release(&errand->qpw->work.lockdep_map);
 }
 
 /* By a thread whose priority is worth lending to the owner of a lock */
 static bool qpw_run_for_caller(struct qpw_struct *qpw)
 {
-	struct kthread_worker *worker = READ_ONCE(qpw_worker);
+	struct kthread_worker *worker = READ_ONCE(per_cpu(qpw_worker, qpw->cpu));
 	struct qpw_errand errand = { .qpw = qpw };
 
-	if (!worker)
+	if (!worker || worker->task == current)
 		return qpw_run_remotely(qpw);
 	kthread_init_work(&errand.work, qpw_errand_fn);
 	kthread_queue_work(worker, &errand.work);
@@ -343,23 +377,52 @@ static bool qpw_run_for_caller(struct qpw_struct *qpw)
 	return errand.done;
 }
 
-static int __init qpw_start_worker(void)
+static int qpw_start_worker(int cpu)
 {
-	struct kthread_worker *worker = kthread_run_worker(0, "qpw");
+	cpumask_var_t housekeepers __free(free_cpumask_var) = CPUMASK_VAR_NULL;
+	struct kthread_worker *worker;
+	int other;
 
+	if (per_cpu(qpw_worker, cpu))
+		return 0;
+	if (!zalloc_cpumask_var(&housekeepers, GFP_KERNEL))
+		return -ENOMEM;
+	for_each_possible_cpu(other)
+		if (qpw_is_housekeeper(other))
+			cpumask_set_cpu(other, housekeepers);
+
+	worker = kthread_create_worker(0, "qpw/%d", cpu);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
+	kthread_affine_preferred(worker->task, housekeepers);
 	sched_set_fifo(worker->task);
-	WRITE_ONCE(qpw_worker, worker);
+	wake_up_process(worker->task);
+	/* Pairs with the address dependency in qpw_run_for_caller(). */
+	smp_store_release(per_cpu_ptr(&qpw_worker, cpu), worker);
 	return 0;
 }
-core_initcall(qpw_start_worker);
+
+static int __init qpw_start_workers(void)
+{
+	int cpu, err = 0;
+
+	for_each_possible_cpu(cpu)
+		if (!err && __qpw_is_cpu_remote(cpu))
+			err = qpw_start_worker(cpu);
+	return err;
+}
+core_initcall(qpw_start_workers);
 
 #else /* !CONFIG_PREEMPT_RT */
 
 static bool qpw_run_for_caller(struct qpw_struct *qpw)
 {
 	return qpw_run_remotely(qpw);
+}
+
+static int qpw_start_worker(int cpu)
+{
+	return 0;
 }
 
 #endif /* !CONFIG_PREEMPT_RT */
@@ -386,10 +449,15 @@ EXPORT_SYMBOL_GPL(__qpw_work_fn);
 static bool qpw_queue(int cpu, struct workqueue_struct *wq,
 		      struct qpw_struct *qpw)
 {
+	/* The work may be over, and its memory gone, once it is queued. */
+	qpw_func_t func = qpw->func;
+
 	lockdep_assert(qpw->cpu == cpu);
-	trace_qpw_queue(cpu, qpw->func);
+	if (!queue_work_on(cpu, wq, &qpw->work))
+		return false;
+	trace_qpw_queue(cpu, func);
 	atomic_long_inc(&qpw_counters_of(cpu)->queued);
-	return queue_work_on(cpu, wq, &qpw->work);
+	return true;
 }
 
 bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
@@ -462,16 +530,12 @@ static long qpw_wait_for_drainers(void *unused)
 	return 0;
 }
 
-/* A CPU that may be disturbed, by the callback of a grace period for example */
 static int qpw_any_housekeeper(void)
 {
-	const struct cpumask *domain, *noise;
 	int cpu;
 
-	domain = housekeeping_cpumask(HK_TYPE_DOMAIN_BOOT);
-	noise = housekeeping_cpumask(HK_TYPE_KERNEL_NOISE);
-	for_each_cpu_and(cpu, domain, noise)
-		if (cpu_online(cpu))
+	for_each_online_cpu(cpu)
+		if (qpw_is_housekeeper(cpu))
 			return cpu;
 	return cpumask_any(cpu_online_mask);
 }
@@ -492,10 +556,12 @@ static int qpw_leave_remote(int cpu)
  * of this mechanism.  Takes the CPU hotplug lock.
  *
  * Return: 0 on success or if it is in that mode already, -EINVAL if there is no
- * such CPU.
+ * such CPU, -ENOMEM or -EINTR if PREEMPT_RT cannot start the thread it needs.
  */
 int qpw_set_remote(int cpu, bool remote)
 {
+	int err;
+
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
 		return -EINVAL;
 
@@ -503,8 +569,11 @@ int qpw_set_remote(int cpu, bool remote)
 	guard(mutex)(&qpw_mode_lock);
 	if (remote && !static_key_enabled(&qpw_possible))
 		static_branch_enable_cpuslocked(&qpw_possible);
-	if (__qpw_is_cpu_remote(cpu) == remote)
+	if (qpw_mode_of(cpu) == (remote ? QPW_REMOTE : QPW_LOCAL))
 		return 0;
+	err = remote ? qpw_start_worker(cpu) : 0;
+	if (err)
+		return err;
 	return remote ? qpw_change_mode(cpu, QPW_REMOTE) :
 			qpw_leave_remote(cpu);
 }
@@ -518,9 +587,9 @@ static struct cpumask qpw_boot_cpus __initdata;
 static int __init qpw_setup(char *str)
 {
 	qpw_param = str;
-	return 0;
+	return 1;
 }
-early_param("qpw", qpw_setup);
+__setup("qpw=", qpw_setup);
 
 /* The CPUs that isolcpus= or nohz_full= isolate */
 static void __init qpw_choose_isolated(struct cpumask *cpus)

@@ -50,6 +50,7 @@ struct qt_work {
 	struct completion	*gate;
 	struct completion	done;
 	struct qt_meeting	*meeting;
+	bool			preemptible;
 	unsigned long		taken;
 	unsigned long		trytaken;
 };
@@ -453,8 +454,14 @@ static void qt_try_remotely_fn(struct qpw_struct *qpw)
 	int cpu = qpw_get_cpu(qpw);
 
 	work->runs = qpw_trylock(&caches->trylock, cpu);
-	if (work->runs)
-		qpw_unlock(&caches->trylock, cpu);
+	if (!work->runs)
+		return;
+	work->preemptible = preemptible();
+	qpw_unlock(&caches->trylock, cpu);
+
+	qpw_lock(&caches->lock, cpu);
+	work->preemptible |= preemptible();
+	qpw_unlock(&caches->lock, cpu);
 }
 
 static void qt_test_owner_excludes_others(struct kunit *test)
@@ -478,6 +485,8 @@ static void qt_test_owner_excludes_others(struct kunit *test)
 
 	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
 	KUNIT_EXPECT_TRUE(test, work->runs);
+	/* The owner need not wait for what else there is to run. */
+	KUNIT_EXPECT_FALSE(test, work->preemptible);
 }
 
 /* On a CPU of its own: try the lock when asked to, until there is no more. */
@@ -643,8 +652,40 @@ static void qt_test_leaving_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, leaver.err, 0);
 	KUNIT_EXPECT_EQ(test, qpw_mode_of(cpu), QPW_LOCAL);
 }
+
+/* Where the drain of one CPU lasts, others are drained. */
+static void qt_test_drains_are_independent(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	DECLARE_COMPLETION_ONSTACK(gate);
+	struct qt_work *lasts, *other;
+	bool done;
+
+	qt_set_modes(test, QT_REMOTE);
+	lasts = qt_init_work(qt, cpu, qt_work_fn);
+	lasts->gate = &gate;
+	kthread_run(qt_queue, lasts, "qpw_test_queue");
+	wait_for_completion(&lasts->started);
+
+	other = qt_init_work(qt, cpumask_any_but(cpu_online_mask, cpu),
+			     qt_work_fn);
+	kthread_run(qt_queue, other, "qpw_test_queue");
+	done = wait_for_completion_timeout(&other->done, 20 * HZ);
+	KUNIT_EXPECT_TRUE(test, done);
+
+	complete(&gate);
+	wait_for_completion(&lasts->done);
+	if (!done)
+		wait_for_completion(&other->done);
+}
 #else
 static void qt_test_leaving_waits(struct kunit *test)
+{
+	qt_need_modes(test);
+}
+
+static void qt_test_drains_are_independent(struct kunit *test)
 {
 	qt_need_modes(test);
 }
@@ -1053,6 +1094,7 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_others_exclude_owner),
 	KUNIT_CASE(qt_test_flip_before_flush),
 	KUNIT_CASE(qt_test_leaving_waits),
+	KUNIT_CASE(qt_test_drains_are_independent),
 	KUNIT_CASE_PARAM(qt_test_load, qt_mode_gen_params),
 	KUNIT_CASE_PARAM_ATTR(qt_test_slab, qt_mode_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),

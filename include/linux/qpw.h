@@ -184,7 +184,8 @@ struct qpw_struct {
  * another CPU is draining this one.
  *
  * Context: Any, NMI included.  On PREEMPT_RT it always fails in NMI and hard
- * interrupts.
+ * interrupts, and must not be used with a raw spinlock held that a wake-up
+ * could take: there may be a drainer to wake up on release.
  *
  * Return: true if the lock was taken.
  */
@@ -202,7 +203,7 @@ struct qpw_struct {
  * waits for an interrupt of this CPU.
  *
  * Context: Process context that may sleep; work functions and CPU hotplug
- * callbacks.  No lock of another CPU is held.
+ * callbacks.  No other lock of this kind is held.
  */
 #define qpw_lock(lock, cpu)		__qpw_lock(lock, cpu)
 
@@ -286,6 +287,20 @@ struct qpw_struct {
 static inline bool qpw_is_cpu_remote(int cpu)
 {
 	return __qpw_is_cpu_remote(cpu);
+}
+
+/**
+ * qpw_is_possible - Has any CPU been in remote mode?
+ *
+ * For what is needed only if somebody else may have done a CPU's work.
+ *
+ * Context: Any.  Once it is true it remains so.
+ *
+ * Return: true if a CPU is or was in remote mode, or is about to be.
+ */
+static inline bool qpw_is_possible(void)
+{
+	return __qpw_is_possible();
 }
 
 /**

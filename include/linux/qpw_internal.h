@@ -104,6 +104,11 @@ static inline bool __qpw_is_cpu_remote(int cpu)
 	return qpw_mode_of(cpu) == QPW_REMOTE;
 }
 
+static inline bool __qpw_is_possible(void)
+{
+	return static_branch_unlikely(&qpw_possible);
+}
+
 void __qpw_work_fn(struct work_struct *work);
 bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 			    struct qpw_struct *qpw);
@@ -121,8 +126,8 @@ static inline void __qpw_check_cpu(int cpu) { }
 /**
  * struct qpw_stats - what happened to a CPU's caches
  * @queued: Works queued for it to do.
- * @remote_runs: Works that others did.
- * @owner_waits: How often it found its own lock held by another CPU.
+ * @remote_runs: Works that their callers did at once.
+ * @owner_waits: How often it found its own lock taken, in remote mode.
  * @remote_waits: How often another CPU found its lock held.
  * @longest_hold: The longest time, in ns, that another CPU held its lock.
  */
@@ -144,9 +149,14 @@ static inline bool __qpw_is_cpu_remote(int cpu)
 	return false;
 }
 
+static inline bool __qpw_is_possible(void)
+{
+	return false;
+}
+
 static inline void __qpw_check_cpu(int cpu)
 {
-	lockdep_assert(cpu == raw_smp_processor_id());
+	lockdep_assert(cpu == raw_smp_processor_id() || !cpu_online(cpu));
 }
 
 /*
@@ -185,6 +195,7 @@ static inline void qpw_init(void) { }
 
 #if defined(CONFIG_QPW) && !defined(CONFIG_PREEMPT_RT)
 
+void __qpw_note_busy(void);
 void __qpw_spin(qpw_lock_t *lock);
 void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu);
 bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu);
@@ -193,8 +204,9 @@ void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
 /* With preemption off: the answer holds until it is on again. */
 static __always_inline bool qpw_in_local_mode(void)
 {
+	/* Others write it only where it makes no difference here. */
 	return !static_branch_unlikely(&qpw_possible) ||
-	       likely(__this_cpu_read(qpw_mode) == QPW_LOCAL);
+	       likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
 }
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
@@ -247,6 +259,13 @@ static __always_inline bool qpw_try_spin(qpw_lock_t *lock)
 	return atomic_try_cmpxchg_acquire(&lock->locked, &unlocked, 1);
 }
 
+/* In local mode.  An NMI that tries the lock must not find the section begun. */
+static __always_inline void qpw_mark(qpw_lock_t *lock)
+{
+	atomic_set(&lock->locked, 1);
+	barrier();
+}
+
 static __always_inline void qpw_owner_lock(qpw_lock_t *lock, bool tried)
 {
 	bool local = qpw_in_local_mode();
@@ -257,7 +276,7 @@ static __always_inline void qpw_owner_lock(qpw_lock_t *lock, bool tried)
 			__qpw_spin(lock);
 	} else if (tried) {
 		lockdep_assert(!atomic_read(&lock->locked));
-		atomic_set(&lock->locked, 1);
+		qpw_mark(lock);
 	}
 	qpw_debug_locked(lock, local);
 }
@@ -267,15 +286,18 @@ static __always_inline bool qpw_owner_trylock(qpw_lock_t *lock)
 	bool local;
 
 	if (atomic_read(&lock->locked))
-		return false;
+		goto busy;
 	local = qpw_in_local_mode();
 	if (likely(local))
-		atomic_set(&lock->locked, 1);
+		qpw_mark(lock);
 	else if (!qpw_try_spin(lock))
-		return false;
+		goto busy;
 	qpw_dep_acquire_try(lock);
 	qpw_debug_locked(lock, local);
 	return true;
+busy:
+	__qpw_note_busy();
+	return false;
 }
 
 /*
@@ -408,8 +430,12 @@ typedef local_trylock_t qpw_trylock_t;
 #define __local_qpw_unlock_irqrestore(lock, flags)	\
 	local_unlock_irqrestore(lock, flags)
 
-#ifndef CONFIG_QPW
+#ifndef CONFIG_PREEMPT_RT
 
+/*
+ * A CPU that is offline takes no lock, and nobody drains it, so what matters is
+ * that preemption is off.
+ */
 #define __qpw_lock(lock, cpu)			\
 	do {					\
 		might_sleep();			\
@@ -443,9 +469,13 @@ typedef local_trylock_t qpw_trylock_t;
 		local_trylock(lock);		\
 	})
 
-#else /* CONFIG_QPW && CONFIG_PREEMPT_RT */
+#else /* CONFIG_PREEMPT_RT */
 
-/* A local lock of PREEMPT_RT is a spinlock that any CPU may take. */
+/*
+ * A local lock of PREEMPT_RT is a spinlock that any CPU may take. With
+ * preemption off inside the section, its owner waits for no other task of the
+ * CPU that drains, and spins for it rather than sleep.
+ */
 #define __qpw_lock(lock, cpu)				\
 	do {						\
 		int __cpu = (cpu);			\
@@ -453,11 +483,13 @@ typedef local_trylock_t qpw_trylock_t;
 		migrate_disable();			\
 		__qpw_check_cpu(__cpu);			\
 		spin_lock(per_cpu_ptr(lock, __cpu));	\
+		preempt_disable();			\
 	} while (0)
 
 #define __qpw_unlock(lock, cpu)				\
 	do {						\
 		spin_unlock(per_cpu_ptr(lock, cpu));	\
+		preempt_enable();			\
 		migrate_enable();			\
 	} while (0)
 
@@ -485,10 +517,12 @@ bool __qpw_trylock(qpw_trylock_t __percpu *lock, int cpu)
 	migrate_disable();
 	__qpw_check_cpu(cpu);
 	taken = spin_trylock(per_cpu_ptr(lock, cpu));
-	if (!taken)
+	if (taken)
+		preempt_disable();
+	else
 		migrate_enable();
 	return taken;
 }
 
-#endif /* CONFIG_QPW && CONFIG_PREEMPT_RT */
+#endif /* CONFIG_PREEMPT_RT */
 #endif /* !CONFIG_QPW || CONFIG_PREEMPT_RT */

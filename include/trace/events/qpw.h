@@ -32,7 +32,7 @@ DEFINE_EVENT(qpw_work, qpw_queue,
 	TP_ARGS(cpu, func)
 );
 
-/* Work is done by this CPU in place of the one it is for. */
+/* Work is done by its caller: the CPU it is for is in remote mode. */
 DEFINE_EVENT(qpw_work, qpw_remote_run,
 	TP_PROTO(int cpu, void *func),
 	TP_ARGS(cpu, func)

@@ -9,35 +9,30 @@
 
 FAILSLAB=/sys/kernel/debug/failslab
 
-restore()
+set_failslab()
 {
-	echo Y >$FAILSLAB/ignore-gfp-wait
+	for setting; do
+		echo "${setting#*=}" >$FAILSLAB/"${setting%%=*}"
+	done
 }
 
-# failing N: run a job whose task does not get the Nth object that it asks for
-failing()
+restore()
 {
+	set_failslab probability=0 times=1 space=0 task-filter=N ignore-gfp-wait=Y
+}
+
+# The module has room for the description of the job, and nobody has any after that.
+without()
+{
+	set_failslab space=96
 	report=$(sh -c '
-		exec 4>/proc/self/fail-nth
-		echo "$1" >&4
+		exec 4>/proc/self/make-it-fail
+		echo 1 >&4
 		echo "size=1000 min_chunk=1 eager=1 us=100" >&3
 		echo 0 >&4
 		cat <&3
-		' job "$1" 3<>"$TRIGGER" 2>/dev/null)
-}
-
-# The trigger asks for memory, too, and has no job then
-without()
-{
-	single=0
-	for nth in 1 2 3 4 5 6; do
-		failing "$nth"
-		[ "$(get job threads) $(get job err)" != "0 0" ] || continue
-		is_complete 1000 || return 1
-		[ "$(get job said_threads)" != 1 ] || single=$((single + 1))
-	done
-	ktap_print_msg "$single jobs had one thread"
-	[ "$single" -gt 0 ]
+		' 3<>"$TRIGGER" 2>/dev/null)
+	is_complete 1000 && job_is threads=1 said_threads=1
 }
 
 with()
@@ -47,9 +42,9 @@ with()
 }
 
 setup 2
-[ -w $FAILSLAB/ignore-gfp-wait ] ||
+[ -w $FAILSLAB/probability ] ||
 	skip "needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS"
-echo N >$FAILSLAB/ignore-gfp-wait
+set_failslab probability=100 times=-1 task-filter=Y ignore-gfp-wait=N
 
 ktap_set_plan 3
 ktap_test_result "with memory: a helper" with
