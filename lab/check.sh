@@ -55,6 +55,7 @@ if [ "$mode" != fast ]; then
 	part_kernel qemu
 	run_part lab-boot "$LAB/tests/lab-boot.sh"
 	run_part qemu "$LAB/tests/guests.sh" qemu
+	run_part qpw "$LAB/tests/guests.sh" qpw
 fi
 if [ "$mode" = all ]; then
 	part_kernel qemu-debug

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guests.sh uml|uml-up|qemu|qemu-debug: boot the patched kernel and let its KUnit suites and kselftests
-# run. Every test of theirs is a line here, and so is the verdict on each guest.
+# guests.sh uml|uml-up|qemu|qpw|qemu-debug: boot the patched kernel and let its KUnit
+# suites and kselftests run. Every test of theirs is a line here, and so is the verdict on
+# each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../verdict.sh
@@ -26,8 +27,8 @@ kselftest_guest() { # CONFIG
 	local guest=$scratch/kselftest
 
 	make -s -C "$TREE/tools/testing/selftests" O="$ROOM/$1" KDIR="$ROOM/$1" \
-		CC='ccache gcc' TARGETS=padata INSTALL_PATH="$guest/kselftest" \
-		install >"$LOG/kselftest-install.log" 2>&1 ||
+		CC='ccache gcc' TARGETS="padata qpw" USERLDFLAGS=-static \
+		INSTALL_PATH="$guest/kselftest" install >"$LOG/kselftest-install.log" 2>&1 ||
 		die "cannot install the kselftests: $(tail -n1 "$LOG/kselftest-install.log")"
 	cp -r "$LAB/guest/kselftest/." "$guest"
 	echo "$guest"
@@ -35,7 +36,7 @@ kselftest_guest() { # CONFIG
 
 # Boot once; the guest's verdict and each test in it are one line each
 boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
-	local verdict name=check-${1//[ =,]/-}
+	local verdict name=check-${1//[ =,:]/-}
 
 	rm -f "$LOG/$name".{verdict,console,output}
 	NAME=$name GUEST=$2 CONFIG=$3 SMP=$4 CMDLINE=${5:-} \
@@ -54,7 +55,7 @@ boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
 # The suite or test that must be among the results: an empty log, and one where all is
 # skipped, would pass otherwise
 require() { # LABEL SUITE
-	local name=check-${1//[ =,]/-}
+	local name=check-${1//[ =,:]/-}
 
 	ktap_leaves "$LOG/$name.console" "$LOG/$name.output" 2>/dev/null |
 		sed "/# SKIP/d" | has "^ok .*$2" ||
@@ -80,12 +81,12 @@ qemu-debug() {
 	guest=$(kselftest_guest qemu-debug)
 	boot 'qemu-debug' "$LAB/guest/kunit" qemu-debug 4
 	require 'qemu-debug' padata_mt
-	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=memory.sh'
+	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=padata:memory.sh'
 	require 'qemu-debug no memory' 'without: no helper, no error'
 	for first in lock locked; do
 		EXPECT='WARNING: possible circular locking dependency detected' \
 			boot "qemu-debug deadlock, $first first" "$guest" qemu-debug 2 \
-			"kunit.enable=0 TEST=lockdep.sh PROVOKE=$first"
+			"kunit.enable=0 TEST=padata:lockdep.sh PROVOKE=$first"
 		require "qemu-debug deadlock, $first first" 'a report'
 	done
 	require 'qemu-debug' qpw
@@ -115,21 +116,99 @@ qemu() {
 		times: unload while helpers leave
 	END
 	boot 'qemu isolcpus=domain,3' "$guest" qemu 4 \
-		'kunit.enable=0 isolcpus=domain,3 TEST=isolation.sh'
+		'kunit.enable=0 isolcpus=domain,3 TEST=padata:isolation.sh'
 	require 'qemu isolcpus=domain,3' 'bound to an isolated CPU: no helper'
 	for setting in 1 2 0 -3 abc; do
 		boot "qemu deferred_init_threads=$setting" "$guest" qemu 4 \
-			"kunit.enable=0 deferred_init_threads=$setting TEST=deferred_init.sh"
+			"kunit.enable=0 deferred_init_threads=$setting TEST=padata:deferred_init.sh"
 		require "qemu deferred_init_threads=$setting" 'threads are within the limits'
 	done
 	boot 'qemu kunit.autorun=0' "$LAB/guest/kunit" qemu 4 kunit.autorun=0
 	require 'qemu kunit.autorun=0' padata_mt
 	MEM=3G boot 'qemu pmem' "$guest" qemu 2 \
-		'kunit.enable=0 memmap=1G!1G TEST=zone_device.sh'
+		'kunit.enable=0 memmap=1G!1G TEST=padata:zone_device.sh'
 	require 'qemu pmem' 'pmem: several threads bind$'
 	require 'qemu pmem' 'pmem: the device is of use after that$'
 	require 'qemu pmem' 'devdax, map in pmem: several threads bind$'
 	require 'qemu pmem' 'devdax, map in ram: several threads bind$'
+}
+
+# What isolcpus=, nohz_full= and qpw= make of the CPUs. Where the value is bad, what is
+# isolated shows that auto stands.
+qpw_forms() { # GUEST
+	local guest=$1 remote warnings arguments
+
+	while read -r remote warnings arguments; do
+		boot "qemu $arguments" "$guest" qemu 4 \
+			"kunit.enable=0 $arguments TEST=qpw:boot.sh"
+		require "qemu $arguments" "CPUs in remote mode: $remote\$"
+		require "qemu $arguments" "warnings: $warnings\$"
+	done <<-END
+		none 0 qpw=auto
+		3 0 isolcpus=domain,3
+		2-3 0 isolcpus=3 nohz_full=2-3
+		none 0 isolcpus=managed_irq,3
+		0-3 0 qpw=on
+		0-3 0 qpw=y
+		none 0 qpw=off isolcpus=3
+		none 0 qpw=n isolcpus=3
+		1-2 0 qpw=cpus:1-2 isolcpus=3
+		1 1 qpw=cpus:1,9 isolcpus=3
+		none 1 qpw=cpus:9-10 isolcpus=3
+		3 1 qpw=yes isolcpus=3
+		3 1 qpw= isolcpus=3
+		3 1 qpw=cpus: isolcpus=3
+		3 1 qpw=cpus:2,x isolcpus=3
+		3 1 qpw=cpus:2-1 isolcpus=3
+	END
+}
+
+# No CPU in remote mode, all of them, or some
+qpw_modes() { # GUEST
+	local guest=$1 setting remote by
+	local tests=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh
+
+	while read -r setting remote by; do
+		boot "qemu qpw=$setting" "$guest" qemu 4 \
+			"kunit.enable=0 qpw=$setting init_on_free=1 TEST=$tests"
+		require "qemu qpw=$setting" "CPUs in remote mode: $remote\$"
+		require "qemu qpw=$setting" "flush_buffers $by CPU 3\$"
+		require "qemu qpw=$setting" 'CPUs keep their mode while off$'
+		require "qemu qpw=$setting" 'CPUs that go off leave nothing$'
+		require "qemu qpw=$setting" 'also while CPUs go off and on$'
+		require "qemu qpw=$setting" 'also if call_rcu.. had to be deferred$'
+	done <<-END
+		0 none disturbs
+		1 0-3 does not disturb
+		cpus:3 3 does not disturb
+	END
+}
+
+# A task that wants an isolated CPU for itself; without QPW it does not get that
+qpw_isolation() { # GUEST
+	local guest=$1 isolated='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
+
+	boot 'qemu isolated' "$guest" qemu 4 \
+		"kunit.enable=0 $isolated TEST=qpw:boot.sh,qpw:isolation.sh"
+	require 'qemu isolated' 'destroy_cache does not disturb CPU 3$'
+	require 'qemu isolated' 'destroy_cache does not wait for a SCHED_FIFO task$'
+	boot 'qemu isolated, qpw=0' "$guest" qemu 4 \
+		"kunit.enable=0 $isolated qpw=0 TEST=qpw:boot.sh,qpw:isolation.sh"
+	require 'qemu isolated, qpw=0' 'destroy_cache disturbs CPU 3$'
+	require 'qemu isolated, qpw=0' 'destroy_cache waits for a SCHED_FIFO task$'
+	boot 'qemu nohz_full=3' "$guest" qemu 4 \
+		'kunit.enable=0 nohz_full=3 rcu_nocbs=3 TEST=qpw:boot.sh,qpw:isolation.sh'
+	require 'qemu nohz_full=3' 'flush_buffers does not disturb CPU 3$'
+}
+
+qpw() {
+	local guest
+	local -x MEM=1G
+
+	guest=$(kselftest_guest)
+	qpw_forms "$guest"
+	qpw_modes "$guest"
+	qpw_isolation "$guest"
 }
 
 mkdir -p "$LOG"
@@ -137,6 +216,7 @@ case $1 in
 uml) uml ;;
 uml-up) uml-up ;;
 qemu) qemu ;;
+qpw) qpw ;;
 qemu-debug) qemu-debug ;;
 esac
 exit $failed

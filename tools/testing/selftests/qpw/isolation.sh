@@ -1,0 +1,288 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What others do drains the caches of a CPU in remote mode, but does not disturb
+# it: no work is queued for it and nothing calls it; if it is isolated and
+# nohz_full, no work runs there and no task is switched to.  If its task is
+# SCHED_FIFO and never yields, the others do not have to wait for that.
+#
+# In local mode all of that happens.  Boot with isolcpus=, nohz_full=, rcu_nocbs=
+# and qpw= to test more.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
+. "$(dirname "$0")"/qpw_lib.sh
+
+TRACING=$(awk '$3 == "tracefs" { print $2; exit }' /proc/mounts)
+TRACE=$TRACING/instances/qpw_test
+EVENTS="workqueue/workqueue_execute_start sched/sched_switch qpw
+	csd/csd_function_entry"
+SERVER=/sys/kernel/debug/sched/fair_server
+THROTTLE=/proc/sys/kernel/sched_rt_runtime_us
+UNEVICTABLE=/proc/sys/vm/compact_unevictable_allowed
+
+# The operations
+
+drop_caches()
+{
+	echo 1 >/proc/sys/vm/drop_caches
+}
+
+compact_memory()
+{
+	echo 1 >/proc/sys/vm/compact_memory
+}
+
+shrink_slab()
+{
+	for cache in /sys/kernel/slab/*; do
+		[ -L "$cache" ] || echo 1 >"$cache/shrink"
+	done
+}
+
+flush_buffers()
+{
+	blockdev --flushbufs "$device"
+}
+
+destroy_cache()
+{
+	echo 1 >"$TRIGGER/destroy"
+}
+
+# The task that occupies the CPU
+
+# occupy [PRIORITY]
+occupy()
+{
+	rm -f "$scratch/requests"
+	"$TASK" stay "$scratch/requests" "$cpu" "$scratch/mnt" "$@" &
+	task=$!
+	await [ -s "$scratch/requests" ] && fill
+}
+
+vacate()
+{
+	[ -z "$task" ] || kill -9 "$task"
+	wait "$task" 2>/dev/null
+	task=
+}
+
+fill()
+{
+	timeout 60 "$TASK" fill "$scratch/requests"
+}
+
+# What happened: on the CPU, or for it
+
+# events EVENT [REST]: those on the CPU
+events()
+{
+	grep -cE " $1: ${2-}" "$TRACE/per_cpu/cpu$cpu/trace"
+}
+
+# events_for EVENT: those about the CPU, on any
+events_for()
+{
+	grep -cE " $1: target_cpu=$cpu " "$TRACE/trace"
+}
+
+# What is about the other CPUs, and about events, is left out.
+report()
+{
+	queued=$(events_for qpw_queue)
+	remote=$(events_for qpw_remote_run)
+	called=$(events csd_function_entry func=invalidate_bh_lru)
+	works=$(events workqueue_execute_start)
+	switches=$(events sched_switch)
+	ktap_print_msg "$1: $queued works queued for CPU $cpu, $remote done" \
+		"elsewhere, $called calls, $works works run there," \
+		"$switches switches"
+}
+
+is_quiet()
+{
+	[ "$queued" = 0 ] && [ "$called" = 0 ] || return 1
+	[ -z "$isolated" ] || { [ "$works" = 0 ] && [ "$switches" = 0 ]; }
+}
+
+# Buffer heads are not even cached.
+is_drained()
+{
+	[ "$1" = flush_buffers ] || [ "$remote" -gt 0 ]
+}
+
+is_disturbed()
+{
+	if [ "$1" = flush_buffers ]; then
+		[ "$called" -gt 0 ]
+	else
+		[ "$queued" -gt 0 ] && [ "$works" -gt 0 ] &&
+			[ "$switches" -gt 0 ]
+	fi
+}
+
+# The others have filled caches to drain, too.
+does_not_disturb()
+{
+	fill || return 1
+	echo >"$TRACE/trace"
+	"$1" || return 1
+	report "$1"
+	is_quiet && is_drained "$1"
+}
+
+disturbs()
+{
+	fill || return 1
+	echo >"$TRACE/trace"
+	"$1" || return 1
+	report "$1"
+	is_disturbed "$1"
+}
+
+is_queued()
+{
+	[ "$(events_for qpw_queue)" -gt 0 ]
+}
+
+is_over()
+{
+	[ -e "$scratch/over" ]
+}
+
+begin()
+{
+	rm -f "$scratch/over"
+	fill || return 1
+	echo >"$TRACE/trace"
+	{ "$1" && touch "$scratch/over"; } &
+	operation=$!
+}
+
+# Neither does it wait for ever, nor does it disturb.
+does_not_wait()
+{
+	begin "$1" && await is_over || return 1
+	report "$1"
+	is_quiet && is_drained "$1"
+}
+
+# Its work has been queued, so there is no way without the CPU.
+waits()
+{
+	begin "$1" && await is_queued || return 1
+	sleep 1
+	! is_over
+	waited=$?
+	vacate
+	wait "$operation"
+	occupy 1 && [ "$waited" = 0 ] && is_over
+}
+
+words()
+{
+	echo "$1" | tr _ " "
+}
+
+# What is to be undone
+
+make_mount()
+{
+	dd if=/dev/zero of="$scratch/image" bs=1M count=4 2>/dev/null
+	mke2fs -F "$scratch/image" >/dev/null 2>&1 || return 1
+	mkdir "$scratch/mnt"
+	device=$(losetup -f) && losetup "$device" "$scratch/image" || return 1
+	mount -t ext4 "$device" "$scratch/mnt"
+}
+
+make_trace()
+{
+	mkdir "$TRACE" || return 1
+	for event in $EVENTS; do
+		echo 1 >"$TRACE/events/$event/enable" || return 1
+	done
+}
+
+# Real-time tasks may have all of the time.
+set_free()
+{
+	throttle=$(cat $THROTTLE)
+	runtime=$(cat "$SERVER/cpu$cpu/runtime") || return 1
+	echo -1 >$THROTTLE && echo 0 >"$SERVER/cpu$cpu/runtime"
+}
+
+restore()
+{
+	vacate
+	[ -z "$runtime" ] || echo "$runtime" >"$SERVER/cpu$cpu/runtime"
+	[ -z "$throttle" ] || echo "$throttle" >$THROTTLE
+	[ -z "$unevictable" ] || echo "$unevictable" >$UNEVICTABLE
+	[ ! -d "$TRACE" ] || rmdir "$TRACE"
+	umount "$scratch/mnt" 2>/dev/null
+	[ -z "$device" ] || losetup -d "$device"
+	unload
+}
+
+in_file()
+{
+	cpus "$(sed 's/(null)//' "$CPUS/$1" 2>/dev/null)"
+}
+
+# A CPU in remote mode, else an isolated one, or just any
+choose_cpu()
+{
+	for file in qpw isolated online; do
+		cpu=$(in_file "$file" | grep -xF "$(online_cpus)" | tail -n 1)
+		[ -z "$cpu" ] || return
+	done
+}
+
+task='' device='' runtime='' throttle='' unevictable='' isolated=''
+setup
+[ -x "$TASK" ] || skip "qpw_task was not built"
+choose_cpu
+others=$(online_cpus | grep -vxF "$cpu" | list)
+[ -n "$others" ] || skip "needs 2 CPUs"
+! { in_file isolated | grep -qxF "$cpu" && in_file nohz_full |
+	grep -qxF "$cpu"; } || isolated=1
+taskset -p -c "$others" $$ >/dev/null || skip "needs taskset"
+load
+make_mount || skip "needs mke2fs, a loop device and ext4"
+make_trace || skip "needs tracefs and its events"
+unevictable=$(cat $UNEVICTABLE) && echo 0 >$UNEVICTABLE
+
+operations="drop_caches compact_memory shrink_slab destroy_cache"
+if is_remote "$cpu"; then
+	mode=remote effect=does_not_disturb wait=does_not_wait
+else
+	mode=local effect=disturbs wait=waits
+fi
+
+occupy || skip "cannot occupy CPU $cpu"
+ktap_print_msg "CPU $cpu, $mode mode${isolated:+, isolated}"
+ktap_set_plan 9
+for operation in $operations; do
+	ktap_test_result "$operation $(words "$effect") CPU $cpu" \
+		"$effect" "$operation"
+done
+# Isolated CPUs cache none in any mode.
+if [ $mode = local ] && in_file isolated | grep -qxF "$cpu"; then
+	ktap_test_skip "flush_buffers: no buffer heads on an isolated CPU"
+else
+	ktap_test_result "flush_buffers $(words "$effect") CPU $cpu" \
+		"$effect" flush_buffers
+fi
+vacate
+
+if [ -n "$isolated" ] && set_free && occupy 1; then
+	for operation in $operations; do
+		ktap_test_result "$operation $(words "$wait") for a SCHED_FIFO task" \
+			"$wait" "$operation"
+	done
+else
+	for operation in $operations; do
+		ktap_test_skip "$operation: no isolated CPU for SCHED_FIFO"
+	done
+fi
+ktap_finished

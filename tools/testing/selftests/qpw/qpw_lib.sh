@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# For tests of QPW: which CPUs are in remote mode, and what happened to them.
+
+DIR=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$DIR"/../kselftest/ktap_helpers.sh
+
+CPUS=/sys/devices/system/cpu
+STATS=/sys/kernel/debug/qpw
+MODULE=$DIR/test_modules/qpw_trigger.ko
+TRIGGER=/sys/kernel/debug/qpw_trigger
+TASK=$DIR/qpw_task
+
+skip()
+{
+	ktap_skip_all "$@"
+	exit "$KSFT_SKIP"
+}
+
+# cpus LIST...: the CPUs of lists like 0-3,8, one a line
+cpus()
+{
+	printf "%s\n" "$@" | tr , "\n" | while IFS=- read -r first last; do
+		[ -z "$first" ] || seq "$first" "${last:-$first}"
+	done
+}
+
+# list: the other way round, without ranges
+list()
+{
+	paste -s -d , -
+}
+
+online_cpus()
+{
+	cpus "$(cat $CPUS/online)"
+}
+
+remote_cpus()
+{
+	cpus "$(cat $CPUS/qpw)"
+}
+
+is_remote()
+{
+	remote_cpus | grep -qxF "$1"
+}
+
+# counted CPU FIELD: of a CPU's line in debugfs, by the name of the column
+counted()
+{
+	awk -v cpu="$1" -v field="$2" '
+		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR > 1 && $1 == cpu { print $column[field] }' "$STATS"
+}
+
+# total FIELD: of all CPUs
+total()
+{
+	awk -v field="$1" '
+		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR > 1 { sum += $column[field] }
+		END { print sum + 0 }' "$STATS"
+}
+
+# Whether the kernel has warned or died yet
+trouble()
+{
+	echo $(($(cat /proc/sys/kernel/tainted) & (1 << 9 | 1 << 7 | 1 << 5)))
+}
+
+# await COMMAND...: until COMMAND succeeds
+await()
+{
+	tries=600
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+# Tests that change something put it back in this one.
+restore()
+{
+	:
+}
+
+setup()
+{
+	ktap_print_header
+	[ "$(id -u)" = 0 ] || skip "must be root"
+	[ -e "$CPUS/qpw" ] || skip "the kernel has no CONFIG_QPW"
+	[ -e "$STATS" ] || skip "needs debugfs"
+	scratch=$(mktemp -d)
+	trap 'restore; rm -r "$scratch"' EXIT
+}
+
+# Load the module; "restore" of who calls it does unload.
+load()
+{
+	[ -e "$MODULE" ] || skip "the test module was not built"
+	insmod "$MODULE" || skip "the test module cannot be loaded"
+}
+
+unload()
+{
+	[ ! -d "$TRIGGER" ] || rmmod qpw_trigger
+}
+
+# turn 0|1 CPU...: off or on
+turn()
+{
+	value=$1
+	shift
+	for cpu; do
+		echo "$value" >"$CPUS/cpu$cpu/online" || return 1
+	done
+}
+
+pluggable_cpus()
+{
+	cpus "$(cat $CPUS/present)" | while read -r cpu; do
+		[ ! -w "$CPUS/cpu$cpu/online" ] || echo "$cpu"
+	done
+}
+
+# during COMMAND...: COMMAND again and again in the background, until "enough"
+during()
+{
+	rm -f "$scratch/enough" "$scratch/rounds"
+	while [ ! -e "$scratch/enough" ]; do
+		"$@"
+		echo >>"$scratch/rounds"
+	done &
+}
+
+enough()
+{
+	# Once at least
+	await [ -s "$scratch/rounds" ]
+	touch "$scratch/enough"
+	wait
+}
+
+# CPUs go off, all that can, and on again
+# shellcheck disable=SC2046 # words are wanted
+toggle_cpus()
+{
+	turn 0 $(pluggable_cpus)
+	turn 1 $(pluggable_cpus)
+}

@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tasks on all CPUs map, mlock, munlock and unmap memory while the CPUs' caches
+# are drained: no page is left behind, neither off the LRU lists nor locked.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
+. "$(dirname "$0")"/qpw_lib.sh
+
+ROUNDS=400
+
+drain()
+{
+	echo 1 >/proc/sys/vm/drop_caches
+	echo 1 >/proc/sys/vm/compact_memory
+}
+
+# counter NAME...: the sum
+counter()
+{
+	cat /proc/sys/vm/stat_refresh
+	for name; do
+		sed -n "s/^$name //p" /proc/vmstat
+	done | awk '{ sum += $1 } END { print sum }'
+}
+
+# left WHAT: in what was found
+left()
+{
+	echo "$strays" | sed -nE "s/.*$1=([0-9]+).*/\1/p"
+}
+
+look()
+{
+	strays=$("$TASK" strays)
+	locked=$(counter nr_mlock)
+	unevictable=$(counter nr_unevictable)
+}
+
+# For a moment a page may be on its way.
+is_as_before()
+{
+	look
+	[ "$(left lost)" = 0 ] && [ "$(left mlocked)" = "$locked" ] &&
+		[ "$locked" = "$locked_before" ] &&
+		[ "$(left unevictable)" = "$unevictable" ] &&
+		[ "$unevictable" = "$unevictable_before" ]
+}
+
+leaves_nothing()
+{
+	await is_as_before
+	status=$?
+	ktap_print_msg "$strays, nr_mlock $locked_before, then $locked," \
+		"nr_unevictable $unevictable_before, then $unevictable"
+	[ "$status" = 0 ] && [ "$(trouble)" = "$trouble_before" ]
+}
+
+storm()
+{
+	taskset -c "$(online_cpus | list)" "$TASK" storm "$ROUNDS" &
+	task=$!
+	drains=0
+	while kill -0 "$task" 2>/dev/null; do
+		drain
+		drains=$((drains + 1))
+	done
+	wait "$task"
+	status=$?
+	ktap_print_msg "$drains drains"
+	return "$status"
+}
+
+weathers()
+{
+	storm && leaves_nothing
+}
+
+weathers_hotplug()
+{
+	during toggle_cpus
+	storm
+	status=$?
+	enough
+	[ "$status" = 0 ] && leaves_nothing
+}
+
+# What a CPU had cached when it went off is not to wait until it is on again.
+leaves_nothing_off()
+{
+	"$TASK" storm 1 || return 1
+	# shellcheck disable=SC2046 # words are wanted
+	turn 0 $(pluggable_cpus)
+	leaves_nothing
+	status=$?
+	# shellcheck disable=SC2046 # words are wanted
+	turn 1 $(pluggable_cpus)
+	return "$status"
+}
+
+# By the CPUs themselves, or by others, as the modes say
+are_drained()
+{
+	remote=$(total remote_runs) queued=$(total queued)
+	"$TASK" storm 1 && drain || return 1
+	ktap_print_msg "$(($(total remote_runs) - remote)) done by others," \
+		"$(($(total queued) - queued)) queued"
+	[ -z "$(remote_cpus)" ] || [ "$(total remote_runs)" -gt "$remote" ] ||
+		return 1
+	[ "$(remote_cpus)" = "$(online_cpus)" ] ||
+		[ "$(total queued)" -gt "$queued" ]
+}
+
+setup
+[ -x "$TASK" ] || skip "qpw_task was not built"
+[ -e /proc/sys/vm/compact_memory ] || skip "needs CONFIG_COMPACTION"
+[ -e /proc/kpageflags ] || skip "needs CONFIG_PROC_PAGE_MONITOR"
+look
+locked_before=$locked unevictable_before=$unevictable
+trouble_before=$(trouble)
+
+ktap_set_plan 4
+ktap_test_result "folio batches are drained, by whom the mode says" are_drained
+ktap_test_result "mlock and munmap during drains leave nothing" weathers
+if [ -n "$(pluggable_cpus)" ]; then
+	ktap_test_result "so do they while CPUs go off and on" weathers_hotplug
+	ktap_test_result "CPUs that go off leave nothing" leaves_nothing_off
+else
+	ktap_test_skip "so do they while CPUs go off and on: none does"
+	ktap_test_skip "CPUs that go off leave nothing: none does"
+fi
+ktap_finished

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Use slab caches on many CPUs, and free objects by kfree_rcu(), for tests of
+ * QPW.  Files in debugfs/qpw_trigger:
+ *
+ * destroy:	write a number to have a cache made, used and destroyed so often
+ * barrier:	write a number to have objects freed so often, and to see after
+ *		kvfree_rcu_barrier() that they are gone
+ * deferred:	write the number of a CPU to have it defer call_rcu() for old
+ *		objects right before somebody flushes its sheaves for
+ *		kvfree_rcu_barrier(), and to see that they are gone after that
+ *
+ * The CPUs used are those that the writer may use.  Writing fails with EIO if
+ * an object outlives the barrier, and with EOPNOTSUPP without init_on_free=1:
+ * that tells whether an object has been freed.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/debugfs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
+#include <linux/slab.h>
+#include <linux/tracepoint.h>
+#include <linux/workqueue.h>
+
+#define TRIGGER_OBJECTS		200
+/* Old ones are few, so that they do not fill a sheaf. */
+#define TRIGGER_OLD		8
+#define TRIGGER_MARK		0x5aa5c33c0ff0a55aULL
+#define TRIGGER_PATIENCE	(10ULL * NSEC_PER_SEC)
+#define TRIGGER_QUIET		(200ULL * NSEC_PER_MSEC)
+
+/*
+ * What is freed may be wiped, or overwritten in the middle by a pointer; the
+ * mark is behind that.
+ */
+struct trigger_object {
+	struct kvfree_rcu_head	rcu;
+	char			data[104];
+	u64			mark;
+};
+
+/*
+ * What one CPU does.  An object is kept on each page, so that the page stays
+ * with the cache and the mark of freed objects can be read.
+ */
+struct trigger_share {
+	struct work_struct	work;
+	struct kmem_cache	*cache;
+	unsigned int		nr_kept;
+	unsigned int		nr_freed;
+	struct trigger_object	*kept[TRIGGER_OBJECTS];
+	struct trigger_object	*freed[TRIGGER_OBJECTS];
+};
+
+struct trigger_run {
+	struct kmem_cache	*cache;
+	struct cpumask		cpus;
+	struct trigger_share	share[];
+};
+
+static struct workqueue_struct *trigger_wq;
+
+static struct kmem_cache *trigger_create(const char *name)
+{
+	return kmem_cache_create(name, sizeof(struct trigger_object), 0,
+				 SLAB_NO_MERGE, NULL);
+}
+
+static bool trigger_is_pinned(struct trigger_share *share,
+			      struct trigger_object *obj)
+{
+	void *last;
+
+	if (!share->nr_kept)
+		return false;
+	last = share->kept[share->nr_kept - 1];
+	return PAGE_ALIGN_DOWN((unsigned long)last) ==
+	       PAGE_ALIGN_DOWN((unsigned long)obj);
+}
+
+static void trigger_alloc(struct work_struct *work)
+{
+	struct trigger_share *share;
+	struct trigger_object *obj;
+	int i;
+
+	share = container_of(work, struct trigger_share, work);
+	share->nr_kept = 0;
+	share->nr_freed = 0;
+	for (i = 0; i < TRIGGER_OBJECTS; i++) {
+		obj = kmem_cache_alloc(share->cache, GFP_KERNEL);
+		if (!obj)
+			break;
+		obj->mark = TRIGGER_MARK;
+		if (trigger_is_pinned(share, obj))
+			share->freed[share->nr_freed++] = obj;
+		else
+			share->kept[share->nr_kept++] = obj;
+	}
+}
+
+static void trigger_free(struct work_struct *work)
+{
+	struct trigger_share *share;
+	int i;
+
+	share = container_of(work, struct trigger_share, work);
+	for (i = 0; i < share->nr_freed; i++)
+		kfree_rcu(share->freed[i], rcu);
+}
+
+static void trigger_free_kept(struct work_struct *work)
+{
+	struct trigger_share *share;
+	int i;
+
+	share = container_of(work, struct trigger_share, work);
+	for (i = 0; i < share->nr_kept; i++)
+		kmem_cache_free(share->cache, share->kept[i]);
+}
+
+/* Those that have not been freed yet, of the first @most */
+static unsigned int trigger_count_alive(struct trigger_share *share, int most)
+{
+	unsigned int alive = 0;
+	int i;
+
+	for (i = 0; i < share->nr_freed && i < most; i++)
+		alive += READ_ONCE(share->freed[i]->mark) == TRIGGER_MARK;
+	return alive;
+}
+
+static struct trigger_run *trigger_new_run(struct kmem_cache *cache)
+{
+	struct trigger_run *run;
+	int cpu;
+
+	run = kvzalloc_flex(*run, share, nr_cpu_ids);
+	if (!run)
+		return NULL;
+	run->cache = cache;
+	cpumask_copy(&run->cpus, current->cpus_ptr);
+	for_each_cpu(cpu, &run->cpus)
+		run->share[cpu].cache = cache;
+	return run;
+}
+
+/* On all CPUs; if one is off, its share is done elsewhere. */
+static void trigger_do(struct trigger_run *run, work_func_t func)
+{
+	int cpu;
+
+	cpus_read_lock();
+	for_each_cpu(cpu, &run->cpus) {
+		INIT_WORK(&run->share[cpu].work, func);
+		queue_work_on(cpu_online(cpu) ? cpu : cpumask_any(cpu_online_mask),
+			      trigger_wq, &run->share[cpu].work);
+	}
+	cpus_read_unlock();
+	for_each_cpu(cpu, &run->cpus)
+		flush_work(&run->share[cpu].work);
+}
+
+/* If an object is left, kmem_cache_destroy() warns. */
+static int trigger_destroy_once(void)
+{
+	struct kmem_cache *cache = trigger_create("qpw_trigger_brief");
+	struct trigger_run *run;
+
+	if (!cache)
+		return -ENOMEM;
+	run = trigger_new_run(cache);
+	if (run) {
+		trigger_do(run, trigger_alloc);
+		trigger_do(run, trigger_free_kept);
+		trigger_do(run, trigger_free);
+	}
+	kmem_cache_destroy(cache);
+	kvfree(run);
+	return run ? 0 : -ENOMEM;
+}
+
+static int trigger_destroy(void *unused, u64 rounds)
+{
+	int err = 0;
+
+	while (rounds-- && !err)
+		err = trigger_destroy_once();
+	return err;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(trigger_destroy_fops, NULL, trigger_destroy, "%llu\n");
+
+static int trigger_barrier_once(struct trigger_run *run)
+{
+	unsigned int alive = 0;
+	int cpu;
+
+	trigger_do(run, trigger_alloc);
+	trigger_do(run, trigger_free);
+	kvfree_rcu_barrier();
+	for_each_cpu(cpu, &run->cpus)
+		alive += trigger_count_alive(&run->share[cpu], TRIGGER_OBJECTS);
+	trigger_do(run, trigger_free_kept);
+	if (!alive)
+		return 0;
+	pr_info("%u objects outlived kvfree_rcu_barrier()\n", alive);
+	return -EIO;
+}
+
+static int trigger_in_cache(int (*func)(struct trigger_run *run, u64 value),
+			    u64 value)
+{
+	struct trigger_run *run = NULL;
+	struct kmem_cache *cache;
+	int err = -ENOMEM;
+
+	if (!want_init_on_free())
+		return -EOPNOTSUPP;
+	cache = trigger_create("qpw_trigger");
+	if (cache)
+		run = trigger_new_run(cache);
+	if (run)
+		err = func(run, value);
+	kmem_cache_destroy(cache);
+	kvfree(run);
+	return err;
+}
+
+static int trigger_barriers(struct trigger_run *run, u64 rounds)
+{
+	int err = 0;
+
+	while (rounds-- && !err)
+		err = trigger_barrier_once(run);
+	return err;
+}
+
+static int trigger_barrier(void *unused, u64 rounds)
+{
+	return trigger_in_cache(trigger_barriers, rounds);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(trigger_barrier_fops, NULL, trigger_barrier, "%llu\n");
+
+/*
+ * The steps of a race, one after the other: the CPU has freed old objects and
+ * waits; somebody is about to flush its sheaves, and waits; it has filled up its
+ * sheaf.
+ */
+enum {
+	RACE_OFF,
+	RACE_OLD_FREED,
+	RACE_FLUSHING,
+	RACE_FILLED,
+};
+
+static struct {
+	int	cpu;
+	int	step;
+	u64	last_flush;
+} trigger_race;
+
+static bool trigger_await(int step, u64 patience)
+{
+	u64 end = local_clock() + patience;
+
+	while (smp_load_acquire(&trigger_race.step) != step) {
+		if (local_clock() > end)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+/* At qpw_queue and qpw_remote_run: a cache of @cpu is about to be flushed. */
+static void trigger_probe(void *unused, int cpu, void *func)
+{
+	if (cpu != READ_ONCE(trigger_race.cpu))
+		return;
+	WRITE_ONCE(trigger_race.last_flush, local_clock());
+	if (cmpxchg(&trigger_race.step, RACE_OLD_FREED, RACE_FLUSHING) ==
+	    RACE_OLD_FREED)
+		trigger_await(RACE_FILLED, TRIGGER_PATIENCE);
+}
+
+/*
+ * Free old objects, which do not fill a sheaf; then, right before it is flushed
+ * and with interrupts off, enough others to fill it.  Interrupts stay off until
+ * all flushes are over.
+ */
+static void trigger_race_fn(struct work_struct *work)
+{
+	struct trigger_share *share;
+	int i;
+
+	share = container_of(work, struct trigger_share, work);
+	for (i = 0; i < TRIGGER_OLD; i++)
+		kfree_rcu(share->freed[i], rcu);
+	smp_store_release(&trigger_race.step, RACE_OLD_FREED);
+
+	trigger_await(RACE_FLUSHING, TRIGGER_PATIENCE);
+	local_irq_disable();
+	for (; i < share->nr_freed; i++)
+		kfree_rcu_nolock(share->freed[i], rcu);
+	smp_store_release(&trigger_race.step, RACE_FILLED);
+	while (local_clock() - READ_ONCE(trigger_race.last_flush) <
+	       TRIGGER_QUIET)
+		cpu_relax();
+	local_irq_enable();
+}
+
+static int trigger_race_once(struct trigger_run *run, u64 cpu)
+{
+	struct trigger_share *share = &run->share[cpu];
+	unsigned int alive;
+
+	if (share->nr_freed <= TRIGGER_OLD)
+		return -ENOMEM;
+	/* So that this one does not wait for others of that CPU */
+	rcu_barrier();
+	trigger_race.step = RACE_OFF;
+	trigger_race.cpu = cpu;
+	INIT_WORK(&share->work, trigger_race_fn);
+	queue_work_on(cpu, trigger_wq, &share->work);
+	trigger_await(RACE_OLD_FREED, TRIGGER_PATIENCE);
+	kvfree_rcu_barrier();
+	alive = trigger_count_alive(share, TRIGGER_OLD);
+	flush_work(&share->work);
+	trigger_race.cpu = -1;
+	if (!alive)
+		return 0;
+	pr_info("%u old objects outlived kvfree_rcu_barrier()\n", alive);
+	return -EIO;
+}
+
+static int trigger_race_on(struct trigger_run *run, u64 cpu)
+{
+	int err;
+
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -EINVAL;
+	cpumask_copy(&run->cpus, cpumask_of(cpu));
+	run->share[cpu].cache = run->cache;
+	trigger_do(run, trigger_alloc);
+	err = trigger_race_once(run, cpu);
+	trigger_do(run, trigger_free_kept);
+	return err;
+}
+
+static int trigger_deferred(void *unused, u64 cpu)
+{
+	static DEFINE_MUTEX(lock);
+
+	guard(mutex)(&lock);
+	return trigger_in_cache(trigger_race_on, cpu);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(trigger_deferred_fops, NULL, trigger_deferred,
+			 "%llu\n");
+
+static struct tracepoint *trigger_points[2];
+
+static void trigger_find_points(struct tracepoint *tp, void *unused)
+{
+	if (!strcmp(tp->name, "qpw_queue"))
+		trigger_points[0] = tp;
+	else if (!strcmp(tp->name, "qpw_remote_run"))
+		trigger_points[1] = tp;
+}
+
+static void trigger_unwatch(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(trigger_points); i++)
+		tracepoint_probe_unregister(trigger_points[i], trigger_probe,
+					    NULL);
+	tracepoint_synchronize_unregister();
+}
+
+/* The tracepoints are there wherever CONFIG_QPW is. */
+static int trigger_watch(void)
+{
+	int i, err;
+
+	trigger_race.cpu = -1;
+	for_each_kernel_tracepoint(trigger_find_points, NULL);
+	for (i = 0; i < ARRAY_SIZE(trigger_points); i++)
+		if (!trigger_points[i])
+			return -ENODEV;
+	for (i = 0; i < ARRAY_SIZE(trigger_points); i++) {
+		err = tracepoint_probe_register(trigger_points[i],
+						trigger_probe, NULL);
+		if (err) {
+			trigger_unwatch();
+			return err;
+		}
+	}
+	return 0;
+}
+
+static struct dentry *trigger_dir;
+
+static int __init trigger_init(void)
+{
+	int err;
+
+	trigger_wq = alloc_workqueue("qpw_trigger", WQ_PERCPU, 0);
+	if (!trigger_wq)
+		return -ENOMEM;
+	err = trigger_watch();
+	if (err) {
+		destroy_workqueue(trigger_wq);
+		return err;
+	}
+
+	trigger_dir = debugfs_create_dir("qpw_trigger", NULL);
+	debugfs_create_file_unsafe("destroy", 0200, trigger_dir, NULL,
+				   &trigger_destroy_fops);
+	debugfs_create_file_unsafe("barrier", 0200, trigger_dir, NULL,
+				   &trigger_barrier_fops);
+	debugfs_create_file_unsafe("deferred", 0200, trigger_dir, NULL,
+				   &trigger_deferred_fops);
+	return 0;
+}
+
+static void __exit trigger_exit(void)
+{
+	debugfs_remove(trigger_dir);
+	trigger_unwatch();
+	destroy_workqueue(trigger_wq);
+}
+
+module_init(trigger_init);
+module_exit(trigger_exit);
+
+MODULE_DESCRIPTION("Use slab caches for tests of QPW");
+MODULE_LICENSE("GPL");
