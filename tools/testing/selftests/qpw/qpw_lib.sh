@@ -71,15 +71,21 @@ trouble()
 	echo $(($(cat /proc/sys/kernel/tainted) & (1 << 9 | 1 << 7 | 1 << 5)))
 }
 
-# await COMMAND...: until COMMAND succeeds
-await()
+# try TIMES COMMAND...: until COMMAND succeeds
+try()
 {
-	tries=600
+	tries=$1
+	shift
 	until "$@"; do
 		tries=$((tries - 1))
 		[ "$tries" -gt 0 ] || return 1
 		sleep 0.1
 	done
+}
+
+await()
+{
+	try 600 "$@"
 }
 
 # Tests that change something put it back in this one.

@@ -54,14 +54,13 @@ static struct requests *map_requests(const char *path, int flags)
 	return req;
 }
 
-static void go_to(int cpu)
+static int go_to(int cpu)
 {
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(cpu, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		err(1, "CPU %d", cpu);
+	return sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 static char *map(size_t pages, int flags)
@@ -112,7 +111,8 @@ static int stay(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
-	go_to(atoi(argv[1]));
+	if (go_to(atoi(argv[1])))
+		err(1, "CPU %s", argv[1]);
 	req = map_requests(argv[0], O_CREAT);
 	if (mlockall(MCL_CURRENT))
 		err(1, "mlockall");
@@ -168,6 +168,7 @@ static void storm_on(int cpu, unsigned int rounds)
 {
 	unsigned int round;
 
+	/* If that CPU is off just now, do it elsewhere. */
 	go_to(cpu);
 	for (round = 0; round < rounds; round++)
 		storm_once(round);

@@ -9,10 +9,10 @@
 # shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
 . "$(dirname "$0")"/qpw_lib.sh
 
-# ask FILE NUMBER: of the module, on all CPUs
+# ask FILE NUMBER [CPUS]: of the module, on all CPUs or these
 ask()
 {
-	taskset -c "${on:-$(online_cpus | list)}" \
+	taskset -c "${3-$(online_cpus | list)}" \
 		sh -c "echo $2 >$TRIGGER/$1" 2>/dev/null
 }
 
@@ -24,22 +24,6 @@ is_fine()
 destroys()
 {
 	ask destroy 20 && is_fine
-}
-
-shrink()
-{
-	for cache in /sys/kernel/slab/*qpw_trigger*; do
-		echo 1 >"$cache/shrink"
-	done 2>/dev/null
-}
-
-destroys_while_shrunk()
-{
-	during shrink
-	destroys
-	status=$?
-	enough
-	return "$status"
 }
 
 destroys_hotplug()
@@ -65,15 +49,13 @@ barrier_waits_hotplug()
 	return "$status"
 }
 
-# A CPU in any mode has freed old objects, and interrupts are off.
-# shellcheck disable=SC2030,SC2031 # meant to be local
+# The CPU that frees has its interrupts off then.
 barrier_waits_for_deferred()
 {
 	for cpu in $(online_cpus); do
-		on=$(online_cpus | grep -vxF "$cpu" | list)
-		(ask deferred "$cpu") || return 1
+		ask deferred "$cpu" \
+			"$(online_cpus | grep -vxF "$cpu" | list)" || return 1
 	done
-	on=
 	is_fine
 }
 
@@ -86,11 +68,9 @@ setup
 load
 grep -qw init_on_free=1 /proc/cmdline || wiped="boot with init_on_free=1"
 trouble_before=$(trouble)
-on=
 
-ktap_set_plan 6
+ktap_set_plan 5
 ktap_test_result "caches are destroyed with nothing left" destroys
-ktap_test_result "so are caches that others shrink" destroys_while_shrunk
 if [ -n "$(pluggable_cpus)" ]; then
 	ktap_test_result "so are caches while CPUs go off and on" destroys_hotplug
 else

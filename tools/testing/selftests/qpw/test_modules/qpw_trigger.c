@@ -3,7 +3,8 @@
  * Use slab caches on many CPUs, and free objects by kfree_rcu(), for tests of
  * QPW.  Files in debugfs/qpw_trigger:
  *
- * destroy:	write a number to have a cache made, used and destroyed so often
+ * destroy:	write a number to have a cache made, used, shrunk meanwhile,
+ *		and destroyed so often
  * barrier:	write a number to have objects freed so often, and to see after
  *		kvfree_rcu_barrier() that they are gone
  * deferred:	write the number of a CPU to have it defer call_rcu() for old
@@ -151,7 +152,7 @@ static struct trigger_run *trigger_new_run(struct kmem_cache *cache)
 }
 
 /* On all CPUs; if one is off, its share is done elsewhere. */
-static void trigger_do(struct trigger_run *run, work_func_t func)
+static void trigger_start(struct trigger_run *run, work_func_t func)
 {
 	int cpu;
 
@@ -162,8 +163,20 @@ static void trigger_do(struct trigger_run *run, work_func_t func)
 			      trigger_wq, &run->share[cpu].work);
 	}
 	cpus_read_unlock();
+}
+
+static void trigger_finish(struct trigger_run *run)
+{
+	int cpu;
+
 	for_each_cpu(cpu, &run->cpus)
 		flush_work(&run->share[cpu].work);
+}
+
+static void trigger_do(struct trigger_run *run, work_func_t func)
+{
+	trigger_start(run, func);
+	trigger_finish(run);
 }
 
 /* If an object is left, kmem_cache_destroy() warns. */
@@ -178,7 +191,9 @@ static int trigger_destroy_once(void)
 	if (run) {
 		trigger_do(run, trigger_alloc);
 		trigger_do(run, trigger_free_kept);
-		trigger_do(run, trigger_free);
+		trigger_start(run, trigger_free);
+		kmem_cache_shrink(cache);
+		trigger_finish(run);
 	}
 	kmem_cache_destroy(cache);
 	kvfree(run);
