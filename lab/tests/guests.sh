@@ -205,7 +205,7 @@ qpw() {
 	local guest
 	local -x MEM=1G
 
-	guest=$(kselftest_guest)
+	guest=$(kselftest_guest qemu)
 	qpw_forms "$guest"
 	qpw_modes "$guest"
 	qpw_isolation "$guest"
