@@ -612,7 +612,7 @@ static void __init qpw_choose_isolated(struct cpumask *cpus)
 }
 
 /* More than any kernel has, to tell CPUs that do not exist from bad lists */
-#define QPW_LIST_BITS	8192
+#define QPW_LIST_BITS	65536
 
 /* A list that fits is left to nr_cpu_ids, so that "N" and "all" mean that. */
 static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
