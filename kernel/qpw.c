@@ -124,13 +124,15 @@ static DEFINE_MUTEX(qpw_mode_lock);
 struct qpw_counters {
 	atomic_long_t	queued;
 	atomic_long_t	remote_runs;
-	atomic_long_t	owner_waits;
 	atomic_long_t	remote_waits;
 	atomic64_t	longest_hold;
 	u64		hold_start;
 };
 
 static DEFINE_PER_CPU_ALIGNED(struct qpw_counters, qpw_counters);
+
+DEFINE_PER_CPU(unsigned long, qpw_owner_waits);
+EXPORT_PER_CPU_SYMBOL_GPL(qpw_owner_waits);
 
 static struct qpw_counters *qpw_counters_of(int cpu)
 {
@@ -150,7 +152,7 @@ void qpw_read_stats(int cpu, struct qpw_stats *stats)
 
 	stats->queued = atomic_long_read(&c->queued);
 	stats->remote_runs = atomic_long_read(&c->remote_runs);
-	stats->owner_waits = atomic_long_read(&c->owner_waits);
+	stats->owner_waits = data_race(per_cpu(qpw_owner_waits, cpu));
 	stats->remote_waits = atomic_long_read(&c->remote_waits);
 	stats->longest_hold = atomic64_read(&c->longest_hold);
 }
@@ -168,33 +170,6 @@ EXPORT_SYMBOL_GPL(__qpw_check_cpu);
 #endif
 
 #ifndef CONFIG_PREEMPT_RT
-
-/**
- * __qpw_note_busy - Count a vain try of this CPU's own lock
- *
- * Context: Any, preemption off.
- */
-void __qpw_note_busy(void)
-{
-	if (!qpw_in_local_mode())
-		atomic_long_inc(&this_cpu_ptr(&qpw_counters)->owner_waits);
-}
-EXPORT_SYMBOL_GPL(__qpw_note_busy);
-
-/**
- * __qpw_spin - Wait for this CPU's own lock
- * @lock: The lock, in use by another CPU.
- *
- * Context: Preemption off.
- */
-void __qpw_spin(qpw_lock_t *lock)
-{
-	__qpw_note_busy();
-	do {
-		atomic_cond_read_relaxed(&lock->locked, !VAL);
-	} while (!qpw_try_spin(lock));
-}
-EXPORT_SYMBOL_GPL(__qpw_spin);
 
 /* The answer holds as long as a section of @cpu's locks lasts, see DOC. */
 static bool qpw_takes_spinlock(int cpu)

@@ -65,7 +65,8 @@ do {								\
 
 /* Does local mode mark a lock as taken?  Only for those who try it. */
 #define qpw_is_tried(lock)				\
-	_Generic((lock), qpw_trylock_t * : true, qpw_lock_t * : false)
+	_Generic((lock), qpw_trylock_t __percpu * : true,	\
+		 qpw_lock_t __percpu * : false)
 
 #endif /* CONFIG_QPW && !CONFIG_PREEMPT_RT */
 
@@ -90,6 +91,9 @@ enum qpw_mode {
 /* Can any CPU be in another mode than QPW_LOCAL? */
 DECLARE_STATIC_KEY_FALSE(qpw_possible);
 DECLARE_PER_CPU_READ_MOSTLY(int, qpw_mode);
+
+/* How often each CPU found its own lock taken, in remote mode */
+DECLARE_PER_CPU(unsigned long, qpw_owner_waits);
 
 static inline enum qpw_mode qpw_mode_of(int cpu)
 {
@@ -195,8 +199,6 @@ static inline void qpw_init(void) { }
 
 #if defined(CONFIG_QPW) && !defined(CONFIG_PREEMPT_RT)
 
-void __qpw_note_busy(void);
-void __qpw_spin(qpw_lock_t *lock);
 void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu);
 bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu);
 void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
@@ -259,6 +261,30 @@ static __always_inline bool qpw_try_spin(qpw_lock_t *lock)
 	return atomic_try_cmpxchg_acquire(&lock->locked, &unlocked, 1);
 }
 
+/*
+ * What follows is inlined, the cold parts too: a call would cost the paths that
+ * are not cold, which would have to save registers for it.  For the same reason
+ * the lock's address is worked out where it is needed, with preemption off.
+ */
+
+static __always_inline void qpw_note_busy(void)
+{
+	if (!qpw_in_local_mode())
+		this_cpu_inc(qpw_owner_waits);
+}
+
+/* In remote mode */
+static __always_inline void qpw_spin(qpw_lock_t *lock)
+{
+	if (likely(qpw_try_spin(lock)))
+		return;
+	qpw_note_busy();
+	do {
+		while (atomic_read(&lock->locked))
+			cpu_relax();
+	} while (!qpw_try_spin(lock));
+}
+
 /* In local mode.  An NMI that tries the lock must not find the section begun. */
 static __always_inline void qpw_mark(qpw_lock_t *lock)
 {
@@ -266,19 +292,18 @@ static __always_inline void qpw_mark(qpw_lock_t *lock)
 	barrier();
 }
 
-static __always_inline void qpw_owner_lock(qpw_lock_t *lock, bool tried)
+static __always_inline void qpw_owner_lock(qpw_lock_t __percpu *lock, bool tried)
 {
 	bool local = qpw_in_local_mode();
 
-	qpw_dep_acquire(lock);
+	qpw_dep_acquire(this_cpu_ptr(lock));
 	if (unlikely(!local)) {
-		if (unlikely(!qpw_try_spin(lock)))
-			__qpw_spin(lock);
+		qpw_spin(this_cpu_ptr(lock));
 	} else if (tried) {
-		lockdep_assert(!atomic_read(&lock->locked));
-		qpw_mark(lock);
+		lockdep_assert(!atomic_read(&this_cpu_ptr(lock)->locked));
+		qpw_mark(this_cpu_ptr(lock));
 	}
-	qpw_debug_locked(lock, local);
+	qpw_debug_locked(this_cpu_ptr(lock), local);
 }
 
 static __always_inline bool qpw_owner_trylock(qpw_lock_t *lock)
@@ -296,7 +321,7 @@ static __always_inline bool qpw_owner_trylock(qpw_lock_t *lock)
 	qpw_debug_locked(lock, local);
 	return true;
 busy:
-	__qpw_note_busy();
+	qpw_note_busy();
 	return false;
 }
 
@@ -304,13 +329,13 @@ busy:
  * A lock that is not tried is not marked in local mode, so where there is no
  * other mode there is nothing to do.
  */
-static __always_inline void qpw_owner_unlock(qpw_lock_t *lock, bool tried)
+static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tried)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
-		qpw_debug_unlock(lock, qpw_in_local_mode());
+		qpw_debug_unlock(this_cpu_ptr(lock), qpw_in_local_mode());
 	/* Pairs with the acquire in qpw_try_spin(). */
 	if (tried || static_branch_unlikely(&qpw_possible))
-		atomic_set_release(&lock->locked, 0);
+		atomic_set_release(&this_cpu_ptr(lock)->locked, 0);
 }
 
 #define __local_qpw_lock(lock)						\
@@ -318,8 +343,8 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t *lock, bool tried)
 		auto __lock = (lock);					\
 									\
 		preempt_disable();					\
-		qpw_owner_lock((qpw_lock_t *)this_cpu_ptr(__lock),	\
-			       qpw_is_tried(this_cpu_ptr(__lock)));	\
+		qpw_owner_lock((qpw_lock_t __percpu *)__lock,		\
+			       qpw_is_tried(__lock));			\
 		__acquire(__lock);					\
 	} while (0)
 
@@ -328,8 +353,8 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t *lock, bool tried)
 		auto __lock = (lock);					\
 									\
 		__release(__lock);					\
-		qpw_owner_unlock((qpw_lock_t *)this_cpu_ptr(__lock),	\
-				 qpw_is_tried(this_cpu_ptr(__lock)));	\
+		qpw_owner_unlock((qpw_lock_t __percpu *)__lock,		\
+				 qpw_is_tried(__lock));			\
 		preempt_enable();					\
 	} while (0)
 
@@ -338,8 +363,8 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t *lock, bool tried)
 		auto __lock = (lock);					\
 									\
 		local_irq_save(flags);					\
-		qpw_owner_lock((qpw_lock_t *)this_cpu_ptr(__lock),	\
-			       qpw_is_tried(this_cpu_ptr(__lock)));	\
+		qpw_owner_lock((qpw_lock_t __percpu *)__lock,		\
+			       qpw_is_tried(__lock));			\
 		__acquire(__lock);					\
 	} while (0)
 
@@ -348,8 +373,8 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t *lock, bool tried)
 		auto __lock = (lock);					\
 									\
 		__release(__lock);					\
-		qpw_owner_unlock((qpw_lock_t *)this_cpu_ptr(__lock),	\
-				 qpw_is_tried(this_cpu_ptr(__lock)));	\
+		qpw_owner_unlock((qpw_lock_t __percpu *)__lock,		\
+				 qpw_is_tried(__lock));			\
 		local_irq_restore(flags);				\
 	} while (0)
 
@@ -371,8 +396,7 @@ bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
 		int __cpu = (cpu);					\
 									\
 		__qpw_lock_cpu((qpw_lock_t *)per_cpu_ptr(__lock, __cpu), \
-			       qpw_is_tried(per_cpu_ptr(__lock, __cpu)), \
-			       __cpu);					\
+			       qpw_is_tried(__lock), __cpu);		\
 		__acquire(__lock);					\
 	} while (0)
 
