@@ -237,7 +237,8 @@ in_file()
 	cpus "$(sed 's/(null)//' "$CPUS/$1" 2>/dev/null)"
 }
 
-# A CPU in remote mode, else an isolated one, or just any
+# A CPU in remote mode, else an isolated one, or just any, as $cpu
+# shellcheck disable=SC2031 # set here, and in subshells nowhere
 choose_cpu()
 {
 	for file in qpw isolated online; do

@@ -80,7 +80,7 @@ static void touch(char *p, size_t pages)
 	size_t i;
 
 	for (i = 0; i < pages; i++)
-		*(volatile char *)(p + i * getpagesize()) = 1;
+		__atomic_store_n(p + i * getpagesize(), 1, __ATOMIC_RELAXED);
 }
 
 /*

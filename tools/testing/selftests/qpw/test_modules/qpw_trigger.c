@@ -3,8 +3,8 @@
  * Use slab caches on many CPUs, and free objects by kfree_rcu(), for tests of
  * QPW.  Files in debugfs/qpw_trigger:
  *
- * destroy:	write a number to have a cache made, used, shrunk meanwhile,
- *		and destroyed so often
+ * destroy:	write a number to have a cache made, used and shrunk at once, and
+ *		destroyed right after objects were freed, so often
  * barrier:	write a number to have objects freed so often, and to see after
  *		kvfree_rcu_barrier() that they are gone
  * deferred:	write the number of a CPU to have it defer call_rcu() for old
@@ -12,8 +12,8 @@
  *		kvfree_rcu_barrier(), and to see that they are gone after that
  *
  * The CPUs used are those that the writer may use.  Writing fails with EIO if
- * an object outlives the barrier, and with EOPNOTSUPP without init_on_free=1:
- * that tells whether an object has been freed.
+ * an object had two owners or outlived the barrier; the latter is not known,
+ * and the last two fail with EOPNOTSUPP, without init_on_free=1.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -29,6 +29,8 @@
 #include <linux/workqueue.h>
 
 #define TRIGGER_OBJECTS		200
+#define TRIGGER_HAND		16
+#define TRIGGER_SHRINKS		50
 /* Old ones are few, so that they do not fill a sheaf. */
 #define TRIGGER_OLD		8
 #define TRIGGER_MARK		0x5aa5c33c0ff0a55aULL
@@ -51,7 +53,8 @@ struct trigger_object {
  */
 struct trigger_share {
 	struct work_struct	work;
-	struct kmem_cache	*cache;
+	struct trigger_run	*run;
+	unsigned int		clashes;
 	unsigned int		nr_kept;
 	unsigned int		nr_freed;
 	struct trigger_object	*kept[TRIGGER_OBJECTS];
@@ -61,6 +64,7 @@ struct trigger_share {
 struct trigger_run {
 	struct kmem_cache	*cache;
 	struct cpumask		cpus;
+	bool			stop;
 	struct trigger_share	share[];
 };
 
@@ -94,7 +98,7 @@ static void trigger_alloc(struct work_struct *work)
 	share->nr_kept = 0;
 	share->nr_freed = 0;
 	for (i = 0; i < TRIGGER_OBJECTS; i++) {
-		obj = kmem_cache_alloc(share->cache, GFP_KERNEL);
+		obj = kmem_cache_alloc(share->run->cache, GFP_KERNEL);
 		if (!obj)
 			break;
 		obj->mark = TRIGGER_MARK;
@@ -115,6 +119,42 @@ static void trigger_free(struct work_struct *work)
 		kfree_rcu(share->freed[i], rcu);
 }
 
+/* Whoever else has the object, too, overwrites its mark. */
+static void trigger_use_one(struct trigger_share *share, int i)
+{
+	struct trigger_object *obj = share->freed[i];
+
+	if (!obj)
+		return;
+	if (READ_ONCE(obj->mark) != (unsigned long)&share->freed[i])
+		share->clashes++;
+	if (i % 8)
+		kmem_cache_free(share->run->cache, obj);
+	else
+		kfree_rcu(obj, rcu);
+}
+
+/* Take and give objects back until told to stop, a handful at a time. */
+static void trigger_churn(struct work_struct *work)
+{
+	struct trigger_share *share;
+	struct trigger_object *obj;
+	int i;
+
+	share = container_of(work, struct trigger_share, work);
+	while (!READ_ONCE(share->run->stop)) {
+		for (i = 0; i < TRIGGER_HAND; i++) {
+			obj = kmem_cache_alloc(share->run->cache, GFP_KERNEL);
+			if (obj)
+				obj->mark = (unsigned long)&share->freed[i];
+			share->freed[i] = obj;
+		}
+		for (i = 0; i < TRIGGER_HAND; i++)
+			trigger_use_one(share, i);
+		cond_resched();
+	}
+}
+
 static void trigger_free_kept(struct work_struct *work)
 {
 	struct trigger_share *share;
@@ -122,7 +162,7 @@ static void trigger_free_kept(struct work_struct *work)
 
 	share = container_of(work, struct trigger_share, work);
 	for (i = 0; i < share->nr_kept; i++)
-		kmem_cache_free(share->cache, share->kept[i]);
+		kmem_cache_free(share->run->cache, share->kept[i]);
 }
 
 /* Those that have not been freed yet, of the first @most */
@@ -147,7 +187,7 @@ static struct trigger_run *trigger_new_run(struct kmem_cache *cache)
 	run->cache = cache;
 	cpumask_copy(&run->cpus, current->cpus_ptr);
 	for_each_cpu(cpu, &run->cpus)
-		run->share[cpu].cache = cache;
+		run->share[cpu].run = run;
 	return run;
 }
 
@@ -179,25 +219,46 @@ static void trigger_do(struct trigger_run *run, work_func_t func)
 	trigger_finish(run);
 }
 
+/* The caches of all CPUs are flushed again and again while they are in use. */
+static int trigger_shrink(struct trigger_run *run)
+{
+	unsigned int clashes = 0;
+	int i, cpu;
+
+	trigger_start(run, trigger_churn);
+	for (i = 0; i < TRIGGER_SHRINKS; i++)
+		kmem_cache_shrink(run->cache);
+	kvfree_rcu_barrier();
+	WRITE_ONCE(run->stop, true);
+	trigger_finish(run);
+
+	for_each_cpu(cpu, &run->cpus)
+		clashes += run->share[cpu].clashes;
+	if (!clashes)
+		return 0;
+	pr_info("%u objects had two owners\n", clashes);
+	return -EIO;
+}
+
 /* If an object is left, kmem_cache_destroy() warns. */
 static int trigger_destroy_once(void)
 {
 	struct kmem_cache *cache = trigger_create("qpw_trigger_brief");
 	struct trigger_run *run;
+	int err = -ENOMEM;
 
 	if (!cache)
 		return -ENOMEM;
 	run = trigger_new_run(cache);
 	if (run) {
+		err = trigger_shrink(run);
 		trigger_do(run, trigger_alloc);
 		trigger_do(run, trigger_free_kept);
-		trigger_start(run, trigger_free);
-		kmem_cache_shrink(cache);
-		trigger_finish(run);
+		trigger_do(run, trigger_free);
 	}
 	kmem_cache_destroy(cache);
 	kvfree(run);
-	return run ? 0 : -ENOMEM;
+	return err;
 }
 
 static int trigger_destroy(void *unused, u64 rounds)
@@ -283,6 +344,7 @@ static bool trigger_await(int step, u64 patience)
 {
 	u64 end = local_clock() + patience;
 
+	/* Pairs with the releases in trigger_race_fn(). */
 	while (smp_load_acquire(&trigger_race.step) != step) {
 		if (local_clock() > end)
 			return false;
@@ -315,12 +377,14 @@ static void trigger_race_fn(struct work_struct *work)
 	share = container_of(work, struct trigger_share, work);
 	for (i = 0; i < TRIGGER_OLD; i++)
 		kfree_rcu(share->freed[i], rcu);
+	/* Pairs with the acquire in trigger_await(). */
 	smp_store_release(&trigger_race.step, RACE_OLD_FREED);
 
 	trigger_await(RACE_FLUSHING, TRIGGER_PATIENCE);
 	local_irq_disable();
 	for (; i < share->nr_freed; i++)
 		kfree_rcu_nolock(share->freed[i], rcu);
+	/* Pairs with the acquire in trigger_await(). */
 	smp_store_release(&trigger_race.step, RACE_FILLED);
 	while (local_clock() - READ_ONCE(trigger_race.last_flush) <
 	       TRIGGER_QUIET)
@@ -359,7 +423,7 @@ static int trigger_race_on(struct trigger_run *run, u64 cpu)
 	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -EINVAL;
 	cpumask_copy(&run->cpus, cpumask_of(cpu));
-	run->share[cpu].cache = run->cache;
+	run->share[cpu].run = run;
 	trigger_do(run, trigger_alloc);
 	err = trigger_race_once(run, cpu);
 	trigger_do(run, trigger_free_kept);
