@@ -232,13 +232,19 @@ restore()
 	unload
 }
 
+# in_file FILE: the CPUs in that list
 in_file()
 {
 	cpus "$(sed 's/(null)//' "$CPUS/$1" 2>/dev/null)"
 }
 
-# A CPU in remote mode, else an isolated one, or just any, as $cpu
-# shellcheck disable=SC2031 # set here, and in subshells nowhere
+# is_in FILE: is the CPU in that list?
+is_in()
+{
+	in_file "$1" | grep -qxF "$cpu"
+}
+
+# A CPU in remote mode, else an isolated one, or just any
 choose_cpu()
 {
 	for file in qpw isolated online; do
@@ -249,12 +255,11 @@ choose_cpu()
 
 task='' device='' runtime='' throttle='' unevictable='' isolated=''
 setup
-[ -x "$TASK" ] || skip "qpw_task was not built"
+need_task
 choose_cpu
 others=$(online_cpus | grep -vxF "$cpu" | list)
 [ -n "$others" ] || skip "needs 2 CPUs"
-! { in_file isolated | grep -qxF "$cpu" && in_file nohz_full |
-	grep -qxF "$cpu"; } || isolated=1
+! is_in isolated || ! is_in nohz_full || isolated=1
 taskset -p -c "$others" $$ >/dev/null || skip "needs taskset"
 load
 make_mount || skip "needs mke2fs, a loop device and ext4"
@@ -276,7 +281,7 @@ for operation in $operations; do
 		"$effect" "$operation"
 done
 # Isolated CPUs cache none in any mode.
-if [ $mode = local ] && in_file isolated | grep -qxF "$cpu"; then
+if [ $mode = local ] && is_in isolated; then
 	ktap_test_skip "flush_buffers: no buffer heads on an isolated CPU"
 else
 	ktap_test_result "flush_buffers $(words "$effect") CPU $cpu" \

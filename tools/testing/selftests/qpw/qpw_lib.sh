@@ -104,6 +104,11 @@ setup()
 	trap 'restore; rm -r "$scratch"' EXIT
 }
 
+need_task()
+{
+	[ -x "$TASK" ] || skip "qpw_task was not built"
+}
+
 # Load the module; "restore" of who calls it does unload.
 load()
 {
@@ -128,8 +133,8 @@ turn()
 
 pluggable_cpus()
 {
-	cpus "$(cat $CPUS/present)" | while read -r cpu; do
-		[ ! -w "$CPUS/cpu$cpu/online" ] || echo "$cpu"
+	cpus "$(cat $CPUS/present)" | while read -r number; do
+		[ ! -w "$CPUS/cpu$number/online" ] || echo "$number"
 	done
 }
 

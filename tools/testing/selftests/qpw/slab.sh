@@ -23,7 +23,7 @@ is_fine()
 
 destroys()
 {
-	ask destroy 10 && is_fine
+	ask destroy 5 && is_fine
 }
 
 destroys_hotplug()
@@ -37,7 +37,7 @@ destroys_hotplug()
 
 barrier_waits()
 {
-	ask barrier 10 && is_fine
+	ask barrier 5 && is_fine
 }
 
 barrier_waits_hotplug()

@@ -8,7 +8,7 @@
 # shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
 . "$(dirname "$0")"/qpw_lib.sh
 
-ROUNDS=400
+ROUNDS=200
 
 drain()
 {
@@ -122,7 +122,7 @@ leaves_nothing_off()
 }
 
 setup
-[ -x "$TASK" ] || skip "qpw_task was not built"
+need_task
 [ -e /proc/sys/vm/compact_memory ] || skip "needs CONFIG_COMPACTION"
 [ -e /proc/kpageflags ] || skip "needs CONFIG_PROC_PAGE_MONITOR"
 look

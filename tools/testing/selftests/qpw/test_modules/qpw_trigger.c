@@ -30,7 +30,7 @@
 
 #define TRIGGER_OBJECTS		200
 #define TRIGGER_HAND		16
-#define TRIGGER_SHRINKS		50
+#define TRIGGER_SHRINKS		20
 /* Old ones are few, so that they do not fill a sheaf. */
 #define TRIGGER_OLD		8
 #define TRIGGER_MARK		0x5aa5c33c0ff0a55aULL
