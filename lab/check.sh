@@ -56,6 +56,7 @@ if [ "$mode" != fast ]; then
 	run_part lab-boot "$LAB/tests/lab-boot.sh"
 	run_part qemu "$LAB/tests/guests.sh" qemu
 	run_part qpw "$LAB/tests/guests.sh" qpw
+	run_part qpw-code "$LAB/tests/qpw-code.sh"
 fi
 if [ "$mode" = all ]; then
 	part_kernel qemu-debug

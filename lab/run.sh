@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make run: build the patched kernel and show what it does. A 64 GiB guest (whose
+# make run: build the patched kernel and show what it does. First a 64 GiB guest (whose
 # memory the host need not have) is booted with one thread for deferred struct page
-# init and with all, in turn, ROUNDS times each.
+# init and with all, in turn, ROUNDS times each. Then a real-time task, see run-qpw.sh.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/measure.sh"
@@ -56,3 +56,6 @@ $(row all '(none)')
 Times are emulated: the ratio, not the milliseconds, is the result. The memory of
 the guests is $kept.
 END
+
+unset QEMU_ARGS # the memory of the guests so far
+"$LAB/run-qpw.sh"

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Without CONFIG_QPW, what QPW touches is compiled to the machine code of the unpatched base:
+# every function of these objects but those that drain. Disassembly is compared, not
+# objects, since line numbers and the order of functions move. (What alternatives put in place
+# of an instruction is in a section apart, in the order of the functions: it is left out,
+# the instructions that are there at first are not.)
+
+. "$(dirname "$0")/harness.sh"
+# shellcheck source=../common.sh
+. "$TESTS_TOP/lab/common.sh"
+
+OBJECTS=(mm/slub.o mm/folio.o mm/mlock.o fs/buffer.o)
+
+# What may differ, and why: it is the draining that QPW is about
+may_differ() {
+	sed 's/ *#.*//' <<-END
+		mm/slub.o flush_all_cpus_locked		# works are set up first, then queued together
+		mm/slub.o flush_rcu_sheaves_on_cache	# the same
+		mm/slub.o run_flush_works		# new: queues and flushes them
+		mm/slub.o flush_cpu_sheaves		# the work: has the CPU as an argument
+		mm/slub.o flush_rcu_sheaf		# the same
+		mm/slub.o sheaf_flush_main		# part of that work, which flushes in passes
+		mm/slub.o __qpw_work_fn			# new: enters a work function on its CPU only
+		mm/folio.o __lru_add_drain_all		# buffer heads have a work of their own
+		mm/folio.o lru_add_drain_per_cpu	# so this work is without them
+		mm/folio.o bh_lru_drain_per_cpu		# new: theirs
+		mm/folio.o lru_add_drain_dead_cpu	# new: called for a CPU that is offline
+		mm/folio.o __qpw_work_fn		# as above
+	END
+}
+
+# The objects as built into $ROOM/FOLDER
+build() { # CONFIG [SERIES]
+	CONFIG=$1 SERIES=${2:-} OUT='' TARGETS="${OBJECTS[*]}" "$LAB/kernel.sh"
+}
+
+# "function instruction" a line, functions sorted. A relocation against a place in a section
+# moves with what is before it: in code it becomes the function's name, else it is cut off.
+code() { # OBJECT
+	{ objdump -t "$1"; objdump -dr --no-show-raw-insn --no-addresses "$1"; } | awk '
+		function hex(s,   i, n) {
+			for (i = 1; i <= length(s); i++)
+				n = n * 16 + index("123456789abcdef", substr(s, i, 1))
+			return n
+		}
+		function function_at(section, at) {
+			return (section, at) in symbol ? symbol[section, at] : at
+		}
+		/ F \./ { symbol[$(NF - 2), hex($1) + 0] = $NF; next }
+		/^Disassembly of section/ { on = !/altinstr/; next }
+		/^<.*>:$/ { name = substr($1, 2, length($1) - 3); next }
+		!on || !NF { next }
+		$1 ~ /^R_X86_64/ && match($2, /[+-]0x[0-9a-f]+$/) && $2 ~ /^\./ {
+			section = substr($2, 1, RSTART - 1)
+			at = hex(substr($2, RSTART + 3)) + ($1 ~ /PC32|PLT32/ ? 4 : 0)
+			$2 = section ~ /^\.text/ ? function_at(section, at) : section
+		}
+		{ $1 = $1; gsub(/[0-9a-f]+ </, "<"); print name "\t" $0 }' |
+		sort -s -t "$(printf '\t')" -k1,1
+}
+
+# Names of functions that are in one object only, or differ
+differing() { # OBJECT OBJECT
+	{ diff <(code "$1") <(code "$2") || true; } | sed -nE 's/^[<>] ([^\t]+)\t.*/\1/p' |
+		sed -E 's/\.(cold|part|constprop|isra)\b.*//' | sort -u
+}
+
+# "OBJECT function" for all that differs between two object folders
+all_differing() { # FOLDER FOLDER
+	local object
+
+	for object in "${OBJECTS[@]}"; do
+		[ "$(code "$ROOM/$1/$object" | wc -l)" -gt 500 ] ||
+			{ echo "$object: no code"; return 1; }
+		differing "$ROOM/$1/$object" "$ROOM/$2/$object" | sed "s|^|$object |"
+	done
+}
+
+test_without_qpw_the_code_is_that_of_the_base() {
+	build qemu none
+	build qemu-noqpw
+	all_differing base/qemu qemu-noqpw | tee "$T/differs"
+	grep -vxFf <(may_differ | sed 's/[ \t]*$//') "$T/differs" >"$T/more" || true
+	same '' "$(<"$T/more")" "functions that must not differ"
+}
+
+# The same comparison finds what CONFIG_QPW changes on paths that are no draining
+test_the_comparison_finds_differences() {
+	local function
+
+	build qemu none
+	build qemu
+	all_differing base/qemu qemu >"$T/differs"
+	for function in 'mm/slub.o kmem_cache_alloc_noprof' 'mm/slub.o kfree' \
+		'mm/mlock.o mlock_folio' 'mm/folio.o lru_add_drain' 'fs/buffer.o .*'; do
+		grep -qx "$function" "$T/differs" || { echo "no difference in $function"; return 1; }
+	done
+}
+
+run_tests "$@"
