@@ -11,7 +11,7 @@
 #
 # The guest's system is busybox, in /bin, /sbin and /usr; nothing else is there.
 #
-# For other commands of the lab: OUT= names another object folder.
+# For other commands of the lab: OUT= names another object folder, ACCEL= how to emulate.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/verdict.sh"
@@ -147,7 +147,7 @@ command_uml() {
 command_qemu() {
 	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
-	command=(qemu-system-x86_64 -accel 'tcg,thread=multi' -cpu max -smp "$SMP"
+	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu max -smp "$SMP"
 		-machine 'pc,memory-backend=m' -m "$MEM"
 		-object "memory-backend-ram,id=m,size=$MEM,reserve=off"
 		-nodefaults -no-user-config -display none -no-reboot

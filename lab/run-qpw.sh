@@ -68,6 +68,21 @@ times() { # OPERATION
 	echo ' |'
 }
 
+# Work queued on the isolated CPU wakes its worker there by sched_ttwu_pending
+verdict() {
+	local row
+
+	for row in on-auto off-auto; do
+		if [ "$(value "$row" works)/$(value "$row" switches)" != 0/0 ] ||
+			[ "$(value "$row" "done")" != "$(value "$row" operations)" ] ||
+			has "^ipi (sched_ttwu_pending|invalidate_bh_lru) " <"$LOG/run-qpw-$row.counts"; then
+			echo MISSED
+			return
+		fi
+	done
+	echo reached
+}
+
 say_table() {
 	local row operation
 
@@ -100,6 +115,7 @@ say_table() {
 		echo "server ${row%-*}, qpw=${row#*-}: $(ipis "$row")"
 	done
 	echo
+	echo "Goal for qpw=auto: no work, no switch, no interrupt for a drain, all completed: $(verdict)."
 	echo "Times are emulated; the counts are the result."
 }
 

@@ -73,10 +73,10 @@ static void write_file(const char *path, size_t size)
 }
 
 /* Where a byte can be changed that others see, without entering the kernel */
-static volatile char *shared_byte(const char *path)
+static char *shared_byte(const char *path)
 {
 	int fd = open_file(path);
-	volatile char *p;
+	char *p;
 
 	if (ftruncate(fd, 4096))
 		err(1, "%s", path);
@@ -104,14 +104,14 @@ static void become_realtime(int cpu)
 /* When it is ready, this CPU has something in the caches that others drain. */
 static void isolated(int cpu, const char *path, const char *ready)
 {
-	volatile char *state = shared_byte(ready);
+	char *state = shared_byte(ready);
 	char *locked;
 
 	become_realtime(cpu);
 	locked = locked_memory(MLOCK_PAGES * 4096);
 	write_file(path, FILE_PAGES * 4096);
 	touch(locked, MLOCK_PAGES * 4096);
-	*state = '+';
+	__atomic_store_n(state, '+', __ATOMIC_RELEASE);
 	for (;;)
 		__asm__ volatile("" ::: "memory");
 }
