@@ -23,10 +23,12 @@ may_differ() {
 		mm/slub.o flush_rcu_sheaf		# the same
 		mm/slub.o sheaf_flush_main		# part of that work, which flushes in passes
 		mm/slub.o __qpw_work_fn			# new: enters a work function on its CPU only
-		mm/folio.o __lru_add_drain_all		# buffer heads have a work of their own
-		mm/folio.o lru_add_drain_per_cpu	# so this work is without them
-		mm/folio.o bh_lru_drain_per_cpu		# new: theirs
-		mm/folio.o lru_add_drain_dead_cpu	# new: called for a CPU that is offline
+		mm/folio.o __lru_add_drain_all		# works are set up first, then queued together
+		mm/folio.o lru_add_drain_per_cpu	# the work: is one of a CPU
+		mm/folio.o lru_add_drain_remote		# new: drains a CPU that is offline
+		mm/folio.o folio_batch_drain_remote	# new: part of it
+		mm/folio.o folio_batch_detach		# new: part of it
+		mm/mlock.o mlock_drain_remote		# part of it: takes the lock for a moment only
 		mm/folio.o __qpw_work_fn		# as above
 	END
 }
