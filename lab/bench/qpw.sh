@@ -42,6 +42,7 @@ build_module() { # CASE OBJECTS SOURCE
 		#!/bin/sh -e
 		insmod /qpw_bench.ko runs=$RUNS
 		dmesg | sed -n 's/.*qpw_bench: //p'
+		[ ! -e /sys/kernel/debug/qpw ] || sed -n 's/^1 /hold 1 /p' /sys/kernel/debug/qpw
 	END
 	chmod +x "$OBJECTS/$1/guest/run"
 }
