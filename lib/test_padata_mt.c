@@ -28,6 +28,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -95,7 +96,6 @@ struct pmt_call {
  * @kill_at: The caller gets a fatal signal before this index is done.
  * @killed: It got it.
  * @lift: Helpers wait until they have the nice value of the caller.
- * @lifted: One had.
  * @inner: The job that every call runs in turn.
  * @cpus: Where helpers may run, or NULL.
  * @main: The task that runs the job.
@@ -104,6 +104,8 @@ struct pmt_call {
  * @max_active: The highest @active so far.
  * @nr_errors: Errors that were returned.
  * @after_error: Calls that began after one.
+ * @lifted: Helpers that got the nice value of the caller.
+ * @left_low: Helpers that did not.
  * @inner_err: Calls of @inner that went wrong.
  * @nr_calls: Calls so far.
  * @calls: The first PMT_MAX_CALLS of them.
@@ -127,7 +129,6 @@ struct pmt_fixture {
 	unsigned long		kill_at;
 	bool			killed;
 	bool			lift;
-	bool			lifted;
 	const struct padata_mt_job *inner;
 	const struct cpumask	*cpus;
 	struct task_struct	*main;
@@ -137,6 +138,8 @@ struct pmt_fixture {
 	unsigned int		max_active;
 	unsigned int		nr_errors;
 	unsigned int		after_error;
+	unsigned int		lifted;
+	unsigned int		left_low;
 	unsigned int		inner_err;
 	unsigned int		nr_calls;
 	struct pmt_call		calls[PMT_MAX_CALLS];
@@ -281,8 +284,15 @@ static bool pmt_wait_to_be_lifted(struct task_struct *main)
 
 static void pmt_be_lifted(struct pmt_fixture *fx)
 {
-	if (fx->lift && current != fx->main && pmt_wait_to_be_lifted(fx->main))
-		WRITE_ONCE(fx->lifted, true);
+	bool lifted;
+
+	if (!fx->lift || current == fx->main)
+		return;
+
+	lifted = pmt_wait_to_be_lifted(fx->main);
+	guard(spinlock)(&fx->lock);
+	fx->lifted += lifted;
+	fx->left_low += !lifted;
 }
 
 static void pmt_kill(struct pmt_fixture *fx, const struct pmt_call *call)
@@ -373,7 +383,8 @@ static void pmt_run(struct pmt_fixture *fx)
 	fx->nr_calls = 0;
 	fx->nr_undos = 0;
 	fx->killed = false;
-	fx->lifted = false;
+	fx->lifted = 0;
+	fx->left_low = 0;
 	/* Poison, so that what is not written is noticed. */
 	memset(&fx->stats, 0xa5, sizeof(fx->stats));
 	reinit_completion(&fx->met);
@@ -990,7 +1001,7 @@ static void pmt_test_killed(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
 	struct pmt_task task = { .fx = fx, .sigkill = true };
-	static const unsigned long at[] = { 3, 100, 500, 990 };
+	static const unsigned long at[] = { 3, 100, 500, 990, 1002 };
 	unsigned int i;
 
 	for (i = 0; i < 4 * ARRAY_SIZE(at); i++) {
@@ -1006,7 +1017,27 @@ static void pmt_test_killed(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, fx->killed);
 		if (i < 4)
 			KUNIT_EXPECT_EQ(test, fx->ret, -EINTR);
+		if (fx->kill_at == 1002)
+			KUNIT_EXPECT_EQ(test, fx->ret, 0);
 	}
+}
+
+/* A signal ends jobs with helpers long before these could do all of it. */
+static void pmt_test_killed_shared(struct kunit *test)
+{
+	static const struct pmt_shape shape = { .size = 2000, .max_threads = 4 };
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_task task = { .fx = fx, .sigkill = true };
+
+	pmt_need_cpus(test, 2);
+	pmt_shape_job(fx, &shape);
+	fx->patience = PMT_PATIENCE;
+	fx->dwell_us = 20000;
+	fx->job.eager = true;
+	fx->job.killable = true;
+	fx->kill_at = 0;
+	pmt_run_in_task(&task);
+	KUNIT_EXPECT_EQ(test, fx->ret, -EINTR);
 }
 
 static void pmt_test_killed_early(struct kunit *test)
@@ -1254,23 +1285,30 @@ static void pmt_test_memalloc(struct kunit *test)
 	}
 }
 
-/* One that is waited for is lifted, one that begins is not. */
+/* Better than that of any helper that nobody waits for */
+#define PMT_NICE	(-5)
+
+/* All that are waited for are lifted, one that begins is not. */
 static void pmt_test_nice(struct kunit *test)
 {
 	int nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
 	struct pmt_fixture *fx = test->priv;
+	unsigned int threads = min(3, pmt_need_cpus(test, 2));
 	unsigned int i, j;
 
-	pmt_need_cpus(test, 2);
+	/* A test has a task of its own. */
+	set_user_nice(current, PMT_NICE);
 	for (i = 0; i < 10; i++) {
 		pmt_shape_parallel(fx);
-		fx->job.size = 30;
-		fx->job.max_threads = 2;
+		fx->job.size = 100;
+		fx->job.max_threads = threads;
+		fx->company = threads;
 		fx->lift = i % 2;
 		pmt_run_and_check(fx);
 
-		KUNIT_EXPECT_GE(test, fx->stats.threads, 2);
-		KUNIT_EXPECT_EQ(test, fx->lifted, fx->lift);
+		KUNIT_EXPECT_EQ(test, fx->stats.threads, threads);
+		KUNIT_EXPECT_EQ(test, fx->left_low, 0);
+		KUNIT_EXPECT_EQ(test, !fx->lifted, !fx->lift);
 		for (j = 0; j < fx->nr_calls; j++)
 			if (fx->calls[j].task != fx->main)
 				KUNIT_EXPECT_EQ(test, fx->calls[j].nice, nice);
@@ -1283,8 +1321,21 @@ struct pmt_lift {
 	struct task_struct	*helper;
 	struct completion	outer;
 	struct completion	inner;
+	bool			through;
 	bool			lifted;
 };
+
+/* Until the helper of the outer job waits for this one, if it does before long */
+static void pmt_wait_for_waiter(struct pmt_lift *lift)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+
+	while (!READ_ONCE(lift->through) || task_is_running(lift->helper)) {
+		if (time_after(jiffies, end))
+			return;
+		usleep_range(100, 200);
+	}
+}
 
 static int pmt_lift_inner_fn(unsigned long start, unsigned long end, void *arg)
 {
@@ -1292,9 +1343,12 @@ static int pmt_lift_inner_fn(unsigned long start, unsigned long end, void *arg)
 
 	if (current == lift->helper) {
 		wait_for_completion_timeout(&lift->inner, PMT_PATIENCE);
+		WRITE_ONCE(lift->through, true);
 		return 0;
 	}
 	complete_all(&lift->inner);
+	pmt_wait_for_waiter(lift);
+	complete_all(&lift->outer);
 	lift->lifted = pmt_wait_to_be_lifted(lift->main);
 
 	return 0;
@@ -1309,11 +1363,10 @@ static int pmt_lift_outer_fn(unsigned long start, unsigned long end, void *arg)
 	};
 
 	if (current == lift->main) {
-		wait_for_completion_timeout(&lift->outer, PMT_PATIENCE);
+		wait_for_completion_timeout(&lift->outer, 3 * PMT_PATIENCE);
 		return 0;
 	}
 	lift->helper = current;
-	complete_all(&lift->outer);
 
 	return padata_do_multithreaded(&job);
 }
@@ -1327,10 +1380,64 @@ static void pmt_test_nested_lift(struct kunit *test)
 	};
 
 	pmt_need_cpus(test, 3);
+	set_user_nice(current, PMT_NICE);
 	init_completion(&lift.outer);
 	init_completion(&lift.inner);
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
 	KUNIT_EXPECT_TRUE(test, lift.lifted);
+}
+
+/* A helper's first call leaves bottom halves disabled, the second enables them. */
+struct pmt_leak {
+	struct kunit			*test;
+	struct task_struct		*main;
+	struct completion		leaked;
+	struct completion		mended;
+	struct kunit_suppressed_warning	*warning;
+	unsigned int			calls;
+};
+
+static int pmt_leak_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_leak *leak = arg;
+
+	if (current == leak->main) {
+		if (wait_for_completion_timeout(&leak->leaked, PMT_PATIENCE))
+			wait_for_completion(&leak->mended);
+	} else if (++leak->calls == 1) {
+		leak->warning = kunit_start_suppress_warning(leak->test);
+		complete_all(&leak->leaked);
+		local_bh_disable();
+	} else if (leak->calls == 2) {
+		local_bh_enable();
+		kunit_end_suppress_warning(leak->test, leak->warning);
+		complete_all(&leak->mended);
+	}
+
+	return 0;
+}
+
+/* Whoever shares the helper next would suffer, so it is told at once. */
+static void pmt_test_leak(struct kunit *test)
+{
+	struct pmt_leak leak = { .test = test, .main = current };
+	struct padata_mt_job job = {
+		.thread_fn = pmt_leak_fn, .fn_arg = &leak, .size = 3,
+		.max_threads = 2, .eager = true,
+	};
+	/* Where the architecture has no better, a warning that comes once */
+	static bool told;
+
+	pmt_need_cpus(test, 2);
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || !IS_ENABLED(CONFIG_BUG))
+		kunit_skip(test, "others complain, or nobody");
+
+	init_completion(&leak.leaked);
+	init_completion(&leak.mended);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	KUNIT_ASSERT_NOT_NULL(test, leak.warning);
+	told |= kunit_suppressed_warning_count(leak.warning);
+	KUNIT_EXPECT_TRUE(test, told);
 }
 
 /* A helper that comes late has nothing to find here any more. */
@@ -1373,9 +1480,17 @@ static void pmt_test_eager(struct kunit *test)
 }
 
 #define PMT_MANY	(1000UL * 1000)
+#define PMT_TOO_LONG_NS	(30 * NSEC_PER_MSEC)
 
-/* Long after what any chunk should take, on the coarsest of clocks. */
-#define PMT_TOO_LONG_US	(50 * 1000)
+/* Several times what a chunk should take, by each clock that may judge that */
+static void pmt_take_too_long(void)
+{
+	u64 end = ktime_get_ns() + PMT_TOO_LONG_NS;
+	u64 local_end = local_clock() + PMT_TOO_LONG_NS;
+
+	while (ktime_get_ns() < end || local_clock() < local_end)
+		usleep_range(1000, 2000);
+}
 
 /* Until it fails, to end the job. */
 static int pmt_cheap_fn(unsigned long start, unsigned long end, void *arg)
@@ -1394,10 +1509,10 @@ static int pmt_long_fn(unsigned long start, unsigned long end, void *arg)
 		return 0;
 
 	n = pmt_enter(fx, &call);
-	usleep_range(PMT_TOO_LONG_US, PMT_TOO_LONG_US + 1000);
-	pmt_leave(fx, n, n < 40 ? 0 : -EIO);
+	pmt_take_too_long();
+	pmt_leave(fx, n, n < 20 ? 0 : -EIO);
 
-	return n < 40 ? 0 : -EIO;
+	return n < 20 ? 0 : -EIO;
 }
 
 static const struct pmt_call *pmt_next_of_task(const struct pmt_fixture *fx,
@@ -1430,9 +1545,13 @@ static void pmt_check_shrinking(struct pmt_fixture *fx)
 /* What was learnt of cheap indices says nothing of dear ones. */
 static void pmt_test_pace(struct kunit *test)
 {
-	static const struct pmt_shape shape = { .size = ULONG_MAX,
-						.max_threads = 4 };
+	static const struct pmt_shape shapes[] = {
+		{ .size = ULONG_MAX, .max_threads = 4 },
+		/* Chunks are limited by what is left to share, too. */
+		{ .size = 2 * PMT_MANY, .max_threads = 4 },
+	};
 	struct pmt_fixture *fx = test->priv;
+	unsigned int i, cpus = pmt_need_cpus(test, 1);
 	struct padata_mt_job cheap = {
 		.thread_fn	= pmt_cheap_fn,
 		.size		= 40 * PMT_MANY,
@@ -1441,14 +1560,65 @@ static void pmt_test_pace(struct kunit *test)
 		.eager		= true,
 	};
 
-	pmt_need_cpus(test, 1);
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&cheap), -EIO);
 
+	/* Nobody shares where there is one CPU. */
+	for (i = 0; i < min(ARRAY_SIZE(shapes), cpus); i++) {
+		pmt_shape_job(fx, &shapes[i]);
+		fx->job.thread_fn = pmt_long_fn;
+		fx->job.eager = i;
+		pmt_run(fx);
+		KUNIT_EXPECT_EQ(test, fx->ret, -EIO);
+		pmt_check_shrinking(fx);
+	}
+}
+
+/* The most by which chunks of a thread become longer. */
+#define PMT_GROWTH	16
+
+static void pmt_check_growth(struct pmt_fixture *fx)
+{
+	const struct pmt_call *call, *next;
+
+	for (call = fx->calls; call < fx->calls + fx->nr_calls; call++) {
+		next = pmt_next_of_task(fx, call);
+		if (next)
+			PMT_EXPECT(fx, (next->end - next->start) / PMT_GROWTH <=
+				       call->end - call->start);
+	}
+}
+
+/* Threads leave the others their part of what is left, so all end together. */
+static void pmt_check_shares(struct pmt_fixture *fx)
+{
+	unsigned long end = fx->job.start + fx->job.size;
+	const struct pmt_call *call;
+
+	for (call = fx->calls; call < fx->calls + fx->nr_calls; call++)
+		PMT_EXPECT(fx, call->end - call->start <=
+			       max((end - call->start) / 4, 1));
+}
+
+/* Indices that cost nothing, as far as anyone can see */
+static void pmt_test_cheap(struct kunit *test)
+{
+	static const struct pmt_shape shape = { .size = ULONG_MAX,
+						.max_threads = 4 };
+	struct pmt_fixture *fx = test->priv;
+
+	/* Alone, yet not in one call */
 	pmt_shape_job(fx, &shape);
-	fx->job.thread_fn = pmt_long_fn;
-	pmt_run(fx);
-	KUNIT_EXPECT_EQ(test, fx->ret, -EIO);
-	pmt_check_shrinking(fx);
+	fx->job.max_threads = 1;
+	fx->job.killable = true;
+	pmt_run_and_check(fx);
+	pmt_check_growth(fx);
+
+	pmt_need_cpus(test, 2);
+	pmt_shape_job(fx, &shape);
+	fx->job.eager = true;
+	pmt_run_and_check(fx);
+	pmt_check_growth(fx);
+	pmt_check_shares(fx);
 }
 
 #ifdef CONFIG_PADATA
@@ -1466,22 +1636,43 @@ static int pmt_no_work_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
+/* Long enough to be judged, and too short for a helper to be worth it */
+static int pmt_short_fn(unsigned long start, unsigned long end, void *arg)
+{
+	pmt_compute(22 * NSEC_PER_USEC);
+	return 0;
+}
+
+/* How often of 100 times nobody thought of helpers */
+static unsigned int pmt_count_alone(struct kunit *test,
+				    const struct padata_mt_job *job)
+{
+	unsigned int i, alone = 0;
+
+	for (i = 0; i < 100; i++) {
+		atomic_set(&pmt_runs_wanted, 0);
+		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(job), 0);
+		alone += !atomic_read(&pmt_runs_wanted);
+	}
+
+	return alone;
+}
+
 /*
  * Nobody thinks of helpers for work that is over before one could come.  This is
  * about time, so that an interrupt may make it look otherwise, but not always.
  */
 static void pmt_test_small(struct kunit *test)
 {
-	struct padata_mt_job job = { .thread_fn = pmt_no_work_fn, .size = 100 };
-	unsigned int i, alone = 0;
+	static const struct padata_mt_job jobs[] = {
+		{ .thread_fn = pmt_no_work_fn, .size = 100 },
+		{ .thread_fn = pmt_short_fn, .size = 3 },
+	};
+	unsigned int i;
 
 	kunit_activate_static_stub(test, padata_mt_alloc_run, pmt_alloc_no_run);
-	for (i = 0; i < 100; i++) {
-		atomic_set(&pmt_runs_wanted, 0);
-		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
-		alone += !atomic_read(&pmt_runs_wanted);
-	}
-	KUNIT_EXPECT_GT(test, alone, 0);
+	for (i = 0; i < ARRAY_SIZE(jobs); i++)
+		KUNIT_EXPECT_GT(test, pmt_count_alone(test, &jobs[i]), 0);
 }
 
 static void pmt_test_no_memory(struct kunit *test)
@@ -1501,30 +1692,32 @@ static void pmt_test_no_memory(struct kunit *test)
 }
 
 /*
- * The first indices are cheap, so that few helpers seem worth it.  Then the main
- * thread finds out, and the helpers wait until there are more.
+ * At the pace of the first indices all of them together are worth one helper or
+ * two.  Then the main thread finds out, and helpers wait until there are more.
  */
 static int pmt_dearer_fn(unsigned long start, unsigned long end, void *arg)
 {
 	struct pmt_fixture *fx = arg;
 
-	if (start < 100) {
-		pmt_compute(10000 * (end - start));
+	if (start < 10000) {
+		pmt_compute(10 * (end - start));
 		return 0;
 	}
 	if (current != fx->main)
 		return pmt_thread_fn(start, end, arg);
-	if (READ_ONCE(fx->max_active) >= fx->company)
+	if (READ_ONCE(fx->max_active) >= fx->company ||
+	    completion_done(&fx->met))
 		return -ECANCELED;
-	usleep_range(PMT_TOO_LONG_US, PMT_TOO_LONG_US + 1000);
+	pmt_take_too_long();
 
 	return 0;
 }
 
 static void pmt_test_dearer(struct kunit *test)
 {
-	static const struct pmt_shape shape = { .size = 1000 };
+	static const struct pmt_shape shape = { .size = 20000 };
 	struct pmt_fixture *fx = test->priv;
+	unsigned int i;
 
 	pmt_need_cpus(test, 4);
 	pmt_shape_job(fx, &shape);
@@ -1533,8 +1726,15 @@ static void pmt_test_dearer(struct kunit *test)
 	fx->patience = PMT_PATIENCE;
 	fx->company = 3;
 	pmt_run(fx);
-
 	KUNIT_EXPECT_GE(test, fx->max_active, 3);
+
+	/* If there were too many, they would come in this time, once at least. */
+	fx->patience = HZ / 10;
+	fx->job.max_threads = 3;
+	for (i = 0; i < 5; i++) {
+		pmt_run(fx);
+		KUNIT_EXPECT_LE(test, fx->stats.threads, 3);
+	}
 }
 
 static void pmt_set_max_helpers(struct kunit *test, const char *val, int ret)
@@ -1543,13 +1743,18 @@ static void pmt_set_max_helpers(struct kunit *test, const char *val, int ret)
 			    "max_helpers=%s", val);
 }
 
-/* Helpers of earlier jobs may take a moment to notice that these are over. */
-static void pmt_wait_for_no_helper(struct kunit *test)
+static void pmt_wait_while_helped(void)
 {
 	unsigned long end = jiffies + PMT_PATIENCE;
 
 	while (padata_mt_nr_helping() && time_before(jiffies, end))
 		usleep_range(1000, 2000);
+}
+
+/* Helpers of earlier jobs may take a moment to notice that these are over. */
+static void pmt_wait_for_no_helper(struct kunit *test)
+{
+	pmt_wait_while_helped();
 	KUNIT_EXPECT_EQ(test, padata_mt_nr_helping(), 0);
 }
 
@@ -1591,6 +1796,254 @@ static void pmt_test_max_helpers(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		pmt_set_max_helpers(test, bad[i], -EINVAL);
 	KUNIT_EXPECT_EQ(test, padata_mt_max_helpers, 2);
+}
+
+static void pmt_wait_for_surplus(void)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+
+	while (READ_ONCE(padata_mt_max_helpers) && time_before(jiffies, end))
+		usleep_range(1000, 2000);
+}
+
+/* While a helper has its first chunk, an administrator wants no helpers. */
+static int pmt_surplus_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_fixture *fx = arg;
+	int err = pmt_thread_fn(start, end, arg);
+
+	if (current != fx->main) {
+		pmt_wait_for_surplus();
+	} else if (READ_ONCE(fx->max_active) > 1) {
+		WRITE_ONCE(padata_mt_max_helpers, 0);
+		pmt_wait_while_helped();
+	}
+
+	return err;
+}
+
+/* The helper takes no other chunk, and all is done nevertheless. */
+static void pmt_test_surplus(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i, calls = 0;
+
+	pmt_need_cpus(test, 2);
+	pmt_allow_helpers(test, 1);
+	pmt_wait_for_no_helper(test);
+	pmt_shape_parallel(fx);
+	fx->job.thread_fn = pmt_surplus_fn;
+	pmt_run_and_check(fx);
+
+	for (i = 0; i < fx->nr_calls; i++)
+		calls += fx->calls[i].task != fx->main;
+	KUNIT_EXPECT_EQ(test, calls, 1);
+}
+
+/* One helper for two jobs: the first is kept from its end by the second. */
+struct pmt_relay {
+	struct pmt_fixture	*fx;
+	struct pmt_task		first;
+	struct task_struct	*main;
+	struct completion	helped;
+	struct completion	wanted;
+	struct completion	over;
+};
+
+static int pmt_relay_first_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_relay *relay = arg;
+
+	if (current == relay->main) {
+		wait_for_completion_timeout(&relay->over, 3 * PMT_PATIENCE);
+		return 0;
+	}
+	complete_all(&relay->helped);
+	wait_for_completion_timeout(&relay->wanted, PMT_PATIENCE);
+
+	return 0;
+}
+
+static int pmt_relay_second_fn(unsigned long start, unsigned long end,
+			       void *arg)
+{
+	struct pmt_relay *relay = arg;
+
+	complete_all(&relay->wanted);
+
+	return pmt_thread_fn(start, end, relay->fx);
+}
+
+static int pmt_relay_task_fn(void *arg)
+{
+	struct pmt_relay *relay = container_of(arg, struct pmt_relay, first);
+	struct padata_mt_job job = {
+		.thread_fn = pmt_relay_first_fn, .fn_arg = relay, .size = 2,
+		.max_threads = 2, .eager = true,
+	};
+
+	relay->main = current;
+	padata_do_multithreaded(&job);
+	kthread_complete_and_exit(&relay->first.done, 0);
+}
+
+/* The helper finds the second job by itself. */
+static void pmt_test_relay(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_relay relay = { .fx = fx, .first.fx = fx };
+
+	pmt_need_cpus(test, 3);
+	pmt_allow_helpers(test, 1);
+	pmt_wait_for_no_helper(test);
+	init_completion(&relay.helped);
+	init_completion(&relay.wanted);
+	init_completion(&relay.over);
+	pmt_start(&relay.first, pmt_relay_task_fn);
+	wait_for_completion_timeout(&relay.helped, PMT_PATIENCE);
+
+	pmt_shape_parallel(fx);
+	fx->job.thread_fn = pmt_relay_second_fn;
+	fx->job.fn_arg = &relay;
+	fx->job.undo_fn = NULL;
+	fx->job.eager = true;
+	pmt_run_and_check(fx);
+	KUNIT_EXPECT_EQ(test, fx->stats.threads, 2);
+
+	complete_all(&relay.over);
+	wait_for_completion(&relay.first.done);
+}
+
+/* Keeps all others from a CPU. */
+struct pmt_hog {
+	bool			busy;
+	bool			stop;
+	struct completion	done;
+};
+
+static int pmt_hog_fn(void *arg)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+	struct pmt_hog *hog = arg;
+
+	preempt_disable();
+	WRITE_ONCE(hog->busy, true);
+	while (!READ_ONCE(hog->stop) && time_before(jiffies, end))
+		cpu_relax();
+	preempt_enable();
+
+	kthread_complete_and_exit(&hog->done, 0);
+}
+
+static void pmt_start_hog(struct kunit *test, struct pmt_hog *hog, int cpu)
+{
+	struct task_struct *task;
+
+	init_completion(&hog->done);
+	task = kthread_create(pmt_hog_fn, hog, "test_padata_mt");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	kthread_bind(task, cpu);
+	wake_up_process(task);
+	while (!READ_ONCE(hog->busy))
+		usleep_range(100, 200);
+}
+
+/*
+ * A helper that cannot come to its job is free again when that is over.  It may
+ * yet have come, to the CPU of this task, but not every time.
+ */
+static void pmt_test_recall(struct kunit *test)
+{
+	struct cpumask *cpus = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+	struct padata_mt_job job = {
+		.thread_fn = pmt_no_work_fn, .size = 2, .max_threads = 2,
+		.eager = true,
+	};
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i, kept = 0;
+	struct pmt_hog hog = {};
+
+	pmt_need_cpus(test, 2);
+	KUNIT_ASSERT_NOT_NULL(test, cpus);
+	pmt_find_cpus(cpus);
+	while (cpumask_weight(cpus) > 2)
+		cpumask_clear_cpu(cpumask_last(cpus), cpus);
+	pmt_allow_helpers(test, 1);
+	pmt_shape_parallel(fx);
+	pmt_run_and_check(fx);
+	pmt_wait_for_no_helper(test);
+
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpus)));
+	pmt_start_hog(test, &hog, cpumask_last(cpus));
+	set_cpus_allowed_ptr(current, cpus);
+	for (i = 0; i < 10; i++) {
+		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+		kept += padata_mt_nr_helping();
+	}
+	WRITE_ONCE(hog.stop, true);
+	wait_for_completion(&hog.done);
+	KUNIT_EXPECT_LT(test, kept, 10);
+}
+
+/* A task that is in its job until that may end */
+struct pmt_caller {
+	struct pmt_task		task;
+	struct completion	calling;
+	struct completion	over;
+};
+
+static int pmt_caller_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_caller *caller = arg;
+
+	complete_all(&caller->calling);
+	wait_for_completion(&caller->over);
+
+	return 0;
+}
+
+static int pmt_caller_task_fn(void *arg)
+{
+	struct pmt_caller *caller = container_of(arg, struct pmt_caller, task);
+	struct padata_mt_job job = {
+		.thread_fn = pmt_caller_fn, .fn_arg = caller, .size = 1,
+	};
+
+	padata_do_multithreaded(&job);
+	kthread_complete_and_exit(&caller->task.done, 0);
+}
+
+static void pmt_start_caller(struct pmt_caller *caller, struct pmt_fixture *fx)
+{
+	caller->task.fx = fx;
+	init_completion(&caller->calling);
+	init_completion(&caller->over);
+	pmt_start(&caller->task, pmt_caller_task_fn);
+	wait_for_completion(&caller->calling);
+}
+
+/* As many callers as CPUs leave none for helpers. */
+static void pmt_test_callers(struct kunit *test)
+{
+	unsigned int i, others = num_online_cpus() - 1;
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_caller *callers;
+
+	pmt_need_cpus(test, 2);
+	callers = kunit_kcalloc(test, others, sizeof(*callers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, callers);
+	for (i = 0; i < others; i++)
+		pmt_start_caller(&callers[i], fx);
+
+	pmt_shape_parallel(fx);
+	fx->patience = 1;
+	pmt_run_and_check(fx);
+	KUNIT_EXPECT_EQ(test, fx->stats.threads, 1);
+
+	for (i = 0; i < others; i++) {
+		complete_all(&callers[i].over);
+		wait_for_completion(&callers[i].task.done);
+	}
 }
 
 /* All helpers are kept by one job, so another one has none. */
@@ -1649,6 +2102,7 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_ended),
 	KUNIT_CASE(pmt_test_fail_together),
 	KUNIT_CASE(pmt_test_killed),
+	KUNIT_CASE(pmt_test_killed_shared),
 	KUNIT_CASE(pmt_test_killed_early),
 	KUNIT_CASE(pmt_test_not_killable),
 	KUNIT_CASE(pmt_test_nested),
@@ -1661,14 +2115,20 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_memalloc),
 	KUNIT_CASE(pmt_test_nice),
 	KUNIT_CASE(pmt_test_nested_lift),
+	KUNIT_CASE(pmt_test_leak),
 	KUNIT_CASE(pmt_test_late),
 	KUNIT_CASE(pmt_test_eager),
 	KUNIT_CASE(pmt_test_pace),
+	KUNIT_CASE(pmt_test_cheap),
 #ifdef CONFIG_PADATA
 	KUNIT_CASE(pmt_test_small),
 	KUNIT_CASE(pmt_test_no_memory),
 	KUNIT_CASE(pmt_test_dearer),
 	KUNIT_CASE(pmt_test_max_helpers),
+	KUNIT_CASE(pmt_test_surplus),
+	KUNIT_CASE(pmt_test_relay),
+	KUNIT_CASE(pmt_test_recall),
+	KUNIT_CASE(pmt_test_callers),
 	KUNIT_CASE(pmt_test_exhausted),
 #endif
 	{}
