@@ -152,6 +152,7 @@ void qpw_read_stats(int cpu, struct qpw_stats *stats)
 
 	stats->queued = atomic_long_read(&c->queued);
 	stats->remote_runs = atomic_long_read(&c->remote_runs);
+	/* Only @cpu writes it. */
 	stats->owner_waits = data_race(per_cpu(qpw_owner_waits, cpu));
 	stats->remote_waits = atomic_long_read(&c->remote_waits);
 	stats->longest_hold = atomic64_read(&c->longest_hold);

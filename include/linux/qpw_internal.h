@@ -65,8 +65,8 @@ do {								\
 
 /* Does local mode mark a lock as taken?  Only for those who try it. */
 #define qpw_is_tried(lock)				\
-	_Generic((lock), qpw_trylock_t __percpu * : true,	\
-		 qpw_lock_t __percpu * : false)
+	_Generic(raw_cpu_ptr(lock), qpw_trylock_t * : true,	\
+		 qpw_lock_t * : false)
 
 #endif /* CONFIG_QPW && !CONFIG_PREEMPT_RT */
 
@@ -206,9 +206,10 @@ void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
 /* With preemption off: the answer holds until it is on again. */
 static __always_inline bool qpw_in_local_mode(void)
 {
+	if (!static_branch_unlikely(&qpw_possible))
+		return true;
 	/* Others write it only where it makes no difference here. */
-	return !static_branch_unlikely(&qpw_possible) ||
-	       likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
+	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
 }
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
