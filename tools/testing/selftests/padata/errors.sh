@@ -20,6 +20,8 @@ refuses()
 		job "" "$bad" size=1
 		job_is err=-22 chunks=0 || return 1
 	done
+	job "" lock=1 locked=1 size=1
+	job_is err=-22 chunks=0
 }
 
 setup 2
@@ -28,6 +30,5 @@ ktap_test_result "an error in the first chunk" undoes 1
 ktap_test_result "an error in the middle" undoes 500
 ktap_test_result "an error in the last chunk" undoes 1000
 ktap_test_result "bad descriptions are refused" \
-	refuses size size= size=x size=-1 bogus=1 =1 max_threads=4294967295 \
-	"lock=1 locked=1"
+	refuses size size= size=x size=-1 bogus=1 =1 max_threads=4294967295
 ktap_finished
