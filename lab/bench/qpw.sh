@@ -25,10 +25,10 @@ results=$TOP/results/qpw.json
 # name, objects, source, boot parameters
 cases() {
 	cat <<-END
-		unpatched base/qemu base/linux
-		n qemu-noqpw linux
-		0 qemu linux qpw=0
-		remote qemu linux qpw=cpus:1
+		unpatched base/qemu-bench base/linux
+		n qemu-bench-noqpw linux
+		0 qemu-bench linux qpw=0
+		remote qemu-bench linux qpw=cpus:1
 	END
 }
 
@@ -51,9 +51,9 @@ build() {
 	local name objects source parameters
 
 	say "bench qpw: building"
-	CONFIG=qemu "$LAB/kernel.sh"
-	CONFIG=qemu SERIES=none "$LAB/kernel.sh"
-	CONFIG=qemu-noqpw "$LAB/kernel.sh"
+	CONFIG=qemu-bench "$LAB/kernel.sh"
+	CONFIG=qemu-bench SERIES=none "$LAB/kernel.sh"
+	CONFIG=qemu-bench-noqpw "$LAB/kernel.sh"
 	while read -r name objects source parameters; do
 		build_module "$name" "$objects" "$source"
 	done < <(cases)
@@ -63,7 +63,7 @@ build() {
 # One thread for all CPUs, and a nanosecond for each instruction
 guest() { # CASE OBJECTS [boot parameters]
 	say "bench qpw: $1"
-	CONFIG=qemu OUT=$ROOM/$2 GUEST=$OBJECTS/$1/guest NAME=bench-qpw-$1 SMP=2 MEM=1G \
+	CONFIG=qemu-bench OUT=$ROOM/$2 GUEST=$OBJECTS/$1/guest NAME=bench-qpw-$1 SMP=2 MEM=1G \
 		ACCEL=tcg,thread=single QEMU_ARGS='-icount shift=0,sleep=off' \
 		CMDLINE="kunit.enable=0 cgroup_disable=memory ${3:-}" \
 		"$LAB/boot.sh" >"$LOG/bench-qpw-$1.boot" 2>&1 ||
