@@ -136,6 +136,16 @@ static void qt_set_modes(struct kunit *test, enum qt_mode mode)
 			      (mode == QT_MIXED && cpu % 2));
 }
 
+/* For tests to which modes that flip would add nothing */
+static void qt_set_steady_modes(struct kunit *test)
+{
+	const enum qt_mode *mode = test->param_value;
+
+	if (*mode == QT_FLIPPING)
+		kunit_skip(test, "covered by other tests");
+	qt_set_modes(test, *mode);
+}
+
 /* Each test runs in a thread of its own, so nobody needs to undo this. */
 static void qt_stay_off(struct kunit *test, int cpu)
 {
@@ -226,23 +236,20 @@ static void qt_check_work(struct kunit *test, int cpu)
 	bool remote = qpw_is_cpu_remote(cpu);
 
 	KUNIT_EXPECT_TRUE(test, queue_percpu_work_on(cpu, qt->wq, &work->qpw));
-	if (remote)
+	if (remote) {
 		qt_check_run(test, work, remote);
-	if (remote)
 		KUNIT_EXPECT_FALSE(test, flush_percpu_work(&work->qpw));
-	else
+	} else {
 		flush_percpu_work(&work->qpw);
+	}
 	qt_check_run(test, work, remote);
 }
 
 static void qt_test_work(struct kunit *test)
 {
-	const enum qt_mode *mode = test->param_value;
 	int cpu;
 
-	if (*mode == QT_FLIPPING)
-		kunit_skip(test, "covered by other tests");
-	qt_set_modes(test, *mode);
+	qt_set_steady_modes(test);
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
 		qt_check_work(test, cpu);
@@ -251,13 +258,10 @@ static void qt_test_work(struct kunit *test)
 
 static void qt_test_works_of_all_cpus(struct kunit *test)
 {
-	const enum qt_mode *mode = test->param_value;
 	struct qt_fixture *qt = test->priv;
 	int cpu;
 
-	if (*mode == QT_FLIPPING)
-		kunit_skip(test, "covered by other tests");
-	qt_set_modes(test, *mode);
+	qt_set_steady_modes(test);
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
 		qt_init_work(qt, cpu, qt_work_fn);
@@ -309,14 +313,11 @@ static void qt_test_no_such_cpu(struct kunit *test)
 /* A section leaves preemption and interrupts as they were. */
 static void qt_test_sections(struct kunit *test)
 {
-	const enum qt_mode *mode = test->param_value;
 	struct qt_fixture *qt = test->priv;
 	int count = preempt_count();
 	unsigned long flags;
 
-	if (*mode == QT_FLIPPING)
-		kunit_skip(test, "covered by other tests");
-	qt_set_modes(test, *mode);
+	qt_set_steady_modes(test);
 
 	local_qpw_lock(&qt->caches->lock);
 	KUNIT_EXPECT_TRUE(test, !preemptible() ||
@@ -426,13 +427,10 @@ static void qt_start(struct kunit *test, struct qt_meeting *m, int cpu,
 /* Neither in local nor in remote mode does an interrupt get into a section. */
 static void qt_test_trylock_in_irq(struct kunit *test)
 {
-	const enum qt_mode *mode = test->param_value;
 	int cpu = qt_need_other_cpu(test);
 	struct qt_meeting m = {};
 
-	if (*mode == QT_FLIPPING)
-		kunit_skip(test, "covered by other tests");
-	qt_set_modes(test, *mode);
+	qt_set_steady_modes(test);
 	qt_stay_off(test, cpu);
 
 	qt_start(test, &m, cpu, qt_hold);

@@ -339,43 +339,46 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tri
 		atomic_set_release(&this_cpu_ptr(lock)->locked, 0);
 }
 
-#define __local_qpw_lock(lock)						\
+/* With preemption off */
+#define qpw_owner_enter(lock)						\
 	do {								\
 		auto __lock = (lock);					\
 									\
-		preempt_disable();					\
 		qpw_owner_lock((qpw_lock_t __percpu *)__lock,		\
 			       qpw_is_tried(__lock));			\
 		__acquire(__lock);					\
 	} while (0)
 
-#define __local_qpw_unlock(lock)					\
+#define qpw_owner_leave(lock)						\
 	do {								\
 		auto __lock = (lock);					\
 									\
 		__release(__lock);					\
 		qpw_owner_unlock((qpw_lock_t __percpu *)__lock,		\
 				 qpw_is_tried(__lock));			\
+	} while (0)
+
+#define __local_qpw_lock(lock)						\
+	do {								\
+		preempt_disable();					\
+		qpw_owner_enter(lock);					\
+	} while (0)
+
+#define __local_qpw_unlock(lock)					\
+	do {								\
+		qpw_owner_leave(lock);					\
 		preempt_enable();					\
 	} while (0)
 
 #define __local_qpw_lock_irqsave(lock, flags)				\
 	do {								\
-		auto __lock = (lock);					\
-									\
 		local_irq_save(flags);					\
-		qpw_owner_lock((qpw_lock_t __percpu *)__lock,		\
-			       qpw_is_tried(__lock));			\
-		__acquire(__lock);					\
+		qpw_owner_enter(lock);					\
 	} while (0)
 
 #define __local_qpw_unlock_irqrestore(lock, flags)			\
 	do {								\
-		auto __lock = (lock);					\
-									\
-		__release(__lock);					\
-		qpw_owner_unlock((qpw_lock_t __percpu *)__lock,		\
-				 qpw_is_tried(__lock));			\
+		qpw_owner_leave(lock);					\
 		local_irq_restore(flags);				\
 	} while (0)
 
@@ -401,7 +404,8 @@ bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
 		__acquire(__lock);					\
 	} while (0)
 
-#define __qpw_unlock(lock, cpu)						\
+/* Interrupts stay off. */
+#define qpw_leave(lock, cpu)						\
 	do {								\
 		auto __lock = (lock);					\
 		int __cpu = (cpu);					\
@@ -409,6 +413,11 @@ bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
 		__release(__lock);					\
 		__qpw_unlock_cpu((qpw_lock_t *)per_cpu_ptr(__lock, __cpu), \
 				 __cpu);				\
+	} while (0)
+
+#define __qpw_unlock(lock, cpu)						\
+	do {								\
+		qpw_leave(lock, cpu);					\
 		local_irq_enable();					\
 	} while (0)
 
@@ -420,12 +429,7 @@ bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
 
 #define __qpw_unlock_irqrestore(lock, flags, cpu)			\
 	do {								\
-		auto __lock = (lock);					\
-		int __cpu = (cpu);					\
-									\
-		__release(__lock);					\
-		__qpw_unlock_cpu((qpw_lock_t *)per_cpu_ptr(__lock, __cpu), \
-				 __cpu);				\
+		qpw_leave(lock, cpu);					\
 		local_irq_restore(flags);				\
 	} while (0)
 

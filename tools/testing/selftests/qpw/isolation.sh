@@ -123,22 +123,24 @@ is_disturbed()
 }
 
 # The others have filled caches to drain, too.
+prepare()
+{
+	fill && echo >"$TRACE/trace"
+}
+
+observe()
+{
+	prepare && "$1" && report "$1"
+}
+
 does_not_disturb()
 {
-	fill || return 1
-	echo >"$TRACE/trace"
-	"$1" || return 1
-	report "$1"
-	is_quiet && is_drained "$1"
+	observe "$1" && is_quiet && is_drained "$1"
 }
 
 disturbs()
 {
-	fill || return 1
-	echo >"$TRACE/trace"
-	"$1" || return 1
-	report "$1"
-	is_disturbed "$1"
+	observe "$1" && is_disturbed "$1"
 }
 
 is_queued()
@@ -154,8 +156,7 @@ is_over()
 begin()
 {
 	rm -f "$scratch/over"
-	fill || return 1
-	echo >"$TRACE/trace"
+	prepare || return 1
 	{ "$1" && touch "$scratch/over"; } &
 	worker=$!
 }

@@ -163,3 +163,13 @@ toggle_cpus()
 	turn 0 $(pluggable_cpus)
 	turn 1 $(pluggable_cpus)
 }
+
+# while_toggling COMMAND...: run COMMAND while CPUs do that, for its status
+while_toggling()
+{
+	during toggle_cpus
+	"$@"
+	status=$?
+	enough
+	return "$status"
+}

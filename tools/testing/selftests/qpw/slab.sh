@@ -26,27 +26,9 @@ destroys()
 	ask destroy 5 && is_fine
 }
 
-destroys_hotplug()
-{
-	during toggle_cpus
-	destroys
-	status=$?
-	enough
-	return "$status"
-}
-
 barrier_waits()
 {
 	ask barrier 5 && is_fine
-}
-
-barrier_waits_hotplug()
-{
-	during toggle_cpus
-	barrier_waits
-	status=$?
-	enough
-	return "$status"
 }
 
 # The CPU that frees has its interrupts off then.
@@ -72,7 +54,8 @@ trouble_before=$(trouble)
 ktap_set_plan 5
 ktap_test_result "caches are destroyed with nothing left" destroys
 if [ -n "$(pluggable_cpus)" ]; then
-	ktap_test_result "so are caches while CPUs go off and on" destroys_hotplug
+	ktap_test_result "so are caches while CPUs go off and on" \
+		while_toggling destroys
 else
 	ktap_test_skip "so are caches while CPUs go off and on: none does"
 fi
@@ -84,7 +67,7 @@ else
 	ktap_test_result "objects are gone after the barrier" barrier_waits
 	if [ -n "$(pluggable_cpus)" ]; then
 		ktap_test_result "also while CPUs go off and on" \
-			barrier_waits_hotplug
+			while_toggling barrier_waits
 	else
 		ktap_test_skip "also while CPUs go off and on: none does"
 	fi

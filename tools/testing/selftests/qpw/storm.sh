@@ -101,11 +101,7 @@ weathers()
 
 weathers_hotplug()
 {
-	during toggle_cpus
-	storm
-	status=$?
-	enough
-	[ "$status" = 0 ] && leaves_nothing
+	while_toggling storm && leaves_nothing
 }
 
 # What a CPU had cached when it went off is not to wait until it is on again.
