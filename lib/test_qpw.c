@@ -12,26 +12,36 @@
  */
 
 #include <kunit/test.h>
+#include <linux/blkdev.h>
+#include <linux/buffer_head.h>
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/debug_locks.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/major.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/qpw.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
+#include <linux/sched/rt.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
 #define QT_DRAINS	30
 #define QT_FLIPS	8
+#define QT_INTERRUPTS	100
 #define QT_OBJECTS	300
 
 /* How long a test spins for an answer before it lets go and asks again */
 #define QT_SPINS	1000000
+
+/* After this a test fails; no test takes that long if all is well. */
+#define QT_PATIENCE	(20 * HZ)
 
 struct qt_cache {
 	qpw_lock_t		lock;
@@ -347,6 +357,7 @@ static void qt_test_sections(struct kunit *test)
  */
 struct qt_meeting {
 	struct qt_fixture	*qt;
+	int			cpu;
 	bool			held;
 	bool			asked;
 	bool			answered;
@@ -418,8 +429,10 @@ static void qt_start(struct kunit *test, struct qt_meeting *m, int cpu,
 {
 	struct task_struct *task;
 
+	/* More than one may be started for a meeting. */
+	if (!m->qt)
+		init_completion(&m->ready);
 	m->qt = test->priv;
-	init_completion(&m->ready);
 	task = kthread_run_on_cpu(fn, m, cpu, "qpw_test/%u");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 }
@@ -550,6 +563,143 @@ static void qt_test_others_exclude_owner(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m.held);
 }
 
+/* In a work function */
+static void qt_ask_and_lock_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	int cpu = qpw_get_cpu(qpw);
+
+	work->ran_on = raw_smp_processor_id();
+	qt_tell(&work->meeting->asked);
+	qpw_lock(&caches->trylock, cpu);
+	qpw_unlock(&caches->trylock, cpu);
+	work->runs++;
+}
+
+/* In an interrupt */
+static void qt_answer_in_irq(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+
+	qt_tell(&m->answered);
+}
+
+/* Inside a section: ask a CPU that waits for its end, by interrupts. */
+static int qt_hold_and_interrupt(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+	int i;
+
+	local_qpw_lock(&caches->trylock);
+	qt_tell(&m->held);
+	while (!qt_told(&m->asked))
+		cpu_relax();
+	m->taken = true;
+	for (i = 0; i < QT_INTERRUPTS && m->taken; i++) {
+		WRITE_ONCE(m->answered, false);
+		smp_call_function_single(m->cpu, qt_answer_in_irq, m, false);
+		m->taken = qt_spin_for(&m->answered);
+	}
+	local_qpw_unlock(&caches->trylock);
+	complete(&m->ready);
+	return 0;
+}
+
+/* Who waits for a section's end does not keep that section from its end. */
+static void qt_test_waits_with_irqs_on(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = { .cpu = cpumask_any_but(cpu_online_mask, cpu) };
+	struct qt_work *work;
+
+	qt_need_modes(test);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "waits asleep");
+	qt_set_modes(test, QT_REMOTE);
+	set_cpus_allowed_ptr(current, cpumask_of(m.cpu));
+
+	qt_start(test, &m, cpu, qt_hold_and_interrupt);
+	qt_wait_for(&m.held);
+	work = qt_init_work(qt, cpu, qt_ask_and_lock_fn);
+	work->meeting = &m;
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	KUNIT_EXPECT_EQ(test, work->ran_on, m.cpu);
+	wait_for_completion(&m.ready);
+	KUNIT_EXPECT_TRUE(test, m.taken);
+}
+
+#ifdef CONFIG_PREEMPT_RT
+/* Inside a section, until lent a real-time priority by who waits for its end */
+static int qt_hold_until_boosted(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+
+	local_qpw_lock(&caches->trylock);
+	qt_tell(&m->held);
+	while (!qt_told(&m->answered) && !m->taken) {
+		m->taken = rt_prio(READ_ONCE(current->prio));
+		cpu_relax();
+	}
+	local_qpw_unlock(&caches->trylock);
+	complete(&m->ready);
+	return 0;
+}
+
+/* Keeps those of normal priority off its CPU while others drain that */
+static int qt_hog(void *meeting)
+{
+	unsigned long end = jiffies + QT_PATIENCE;
+	struct qt_meeting *m = meeting;
+
+	sched_set_fifo_low(current);
+	qt_tell(&m->asked);
+	while (!qt_told(&m->answered) && time_before(jiffies, end))
+		cpu_relax();
+	qt_tell(&m->answered);
+	complete(&m->ready);
+	return 0;
+}
+
+/*
+ * A real-time task preempts the owner of a lock: it does not keep others from
+ * draining that CPU for longer than the section lasts.
+ */
+static void qt_test_preempted_owner(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = {};
+	struct qt_work *work;
+
+	qt_set_modes(test, QT_LOCAL);
+	qt_set_remote(test, cpu, true);
+	qt_stay_off(test, cpu);
+
+	qt_start(test, &m, cpu, qt_hold_until_boosted);
+	qt_wait_for(&m.held);
+	qt_start(test, &m, cpu, qt_hog);
+	qt_wait_for(&m.asked);
+	work = qt_init_work(qt, cpu, qt_ask_and_lock_fn);
+	work->meeting = &m;
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	qt_tell(&m.answered);
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	wait_for_completion(&m.ready);
+	wait_for_completion(&m.ready);
+	KUNIT_EXPECT_TRUE(test, m.taken);
+}
+#else
+static void qt_test_preempted_owner(struct kunit *test)
+{
+	kunit_skip(test, "needs PREEMPT_RT: nobody preempts an owner");
+}
+#endif
+
 /* Work that has begun, or that waits behind other work, when the mode flips */
 static void qt_test_flip_before_flush(struct kunit *test)
 {
@@ -624,6 +774,8 @@ static void qt_test_leaving_waits(struct kunit *test)
 	DECLARE_COMPLETION_ONSTACK(gate);
 	struct qt_work *work, *late;
 
+	late = kunit_kzalloc(test, sizeof(*late), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, late);
 	qt_set_modes(test, QT_REMOTE);
 	init_completion(&leaver.left);
 	work = qt_init_work(qt, cpu, qt_work_fn);
@@ -634,8 +786,6 @@ static void qt_test_leaving_waits(struct kunit *test)
 	while (qpw_mode_of(cpu) == QPW_REMOTE)
 		cond_resched();
 
-	late = kunit_kzalloc(test, sizeof(*late), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, late);
 	INIT_QPW(&late->qpw, qt_work_fn, cpu);
 	init_completion(&late->started);
 	queue_percpu_work_on(cpu, qt->wq, &late->qpw);
@@ -669,7 +819,7 @@ static void qt_test_drains_are_independent(struct kunit *test)
 	other = qt_init_work(qt, cpumask_any_but(cpu_online_mask, cpu),
 			     qt_work_fn);
 	kthread_run(qt_queue, other, "qpw_test_queue");
-	done = wait_for_completion_timeout(&other->done, 20 * HZ);
+	done = wait_for_completion_timeout(&other->done, QT_PATIENCE);
 	KUNIT_EXPECT_TRUE(test, done);
 
 	complete(&gate);
@@ -952,10 +1102,136 @@ static void qt_test_hotplug(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
 	qt_check_work(test, cpu);
 }
+
+/* Keeps works behind it from running; its CPU may go off meanwhile. */
+struct qt_blocker {
+	struct work_struct	work;
+	struct completion	started;
+	struct completion	gate;
+};
+
+static void qt_block_fn(struct work_struct *work)
+{
+	struct qt_blocker *blocker = container_of(work, struct qt_blocker, work);
+
+	complete(&blocker->started);
+	wait_for_completion(&blocker->gate);
+}
+
+static void qt_start_blocker(struct qt_fixture *qt, struct qt_blocker *blocker,
+			     int cpu)
+{
+	init_completion(&blocker->started);
+	init_completion(&blocker->gate);
+	INIT_WORK_ONSTACK(&blocker->work, qt_block_fn);
+	queue_work_on(cpu, qt->wq, &blocker->work);
+	wait_for_completion(&blocker->started);
+}
+
+static void qt_end_blocker(struct qt_blocker *blocker)
+{
+	complete(&blocker->gate);
+	flush_work(&blocker->work);
+	destroy_work_on_stack(&blocker->work);
+}
+
+/*
+ * Work that is pending when its CPU goes off is left to the worker, which runs
+ * anywhere: not on another CPU's cache.  Only in remote mode anybody may do it.
+ */
+static void qt_test_offline_before_run(struct kunit *test)
+{
+	const enum qt_mode *mode = test->param_value;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_fixture *qt = test->priv;
+	bool remote = *mode == QT_REMOTE;
+	struct qt_blocker blocker;
+	struct qt_work *work;
+	int err;
+
+	if (!remote && *mode != QT_LOCAL)
+		kunit_skip(test, "covered by other tests");
+	qt_set_modes(test, QT_LOCAL);
+	qt_start_blocker(qt, &blocker, cpu);
+	work = qt_init_work(qt, cpu, qt_work_fn);
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	err = remove_cpu(cpu);
+	if (!err && remote)
+		err = qpw_set_remote(cpu, true);
+	qt_end_blocker(&blocker);
+	flush_percpu_work(&work->qpw);
+	if (err)
+		kunit_skip(test, "CPU %d cannot be taken offline", cpu);
+
+	KUNIT_EXPECT_EQ(test, work->runs, remote);
+	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
+}
 #else
 static void qt_test_hotplug(struct kunit *test)
 {
 	kunit_skip(test, "needs CONFIG_QPW and CONFIG_HOTPLUG_CPU");
+}
+
+static void qt_test_offline_before_run(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_QPW and CONFIG_HOTPLUG_CPU");
+}
+#endif
+
+#ifdef CONFIG_BLOCK
+static long qt_read_block(void *file)
+{
+	struct block_device *bdev = file_bdev(file);
+
+	return (long)__bread(bdev, 0, bdev_logical_block_size(bdev));
+}
+
+/* Who else than this test has a reference? */
+static int qt_count_others(struct buffer_head *bh, int own)
+{
+	return atomic_read(&bh->b_count) - own;
+}
+
+static void qt_check_buffer_heads(struct kunit *test, struct file *file,
+				  int cpu)
+{
+	struct buffer_head *bh, *again;
+
+	bh = (void *)work_on_cpu(cpu, qt_read_block, file);
+	KUNIT_ASSERT_NOT_NULL(test, bh);
+	KUNIT_EXPECT_EQ(test, qt_count_others(bh, 1), 1);
+
+	qt_set_remote(test, cpu, true);
+	KUNIT_EXPECT_EQ(test, qt_count_others(bh, 1), 0);
+	again = (void *)work_on_cpu(cpu, qt_read_block, file);
+	KUNIT_EXPECT_PTR_EQ(test, again, bh);
+	KUNIT_EXPECT_EQ(test, qt_count_others(bh, 2), 0);
+	brelse(again);
+	brelse(bh);
+}
+
+/* A CPU that enters remote mode gives its buffer heads back, and keeps none. */
+static void qt_test_buffer_heads(struct kunit *test)
+{
+	int cpu = cpumask_last(cpu_online_mask);
+	struct file *file;
+
+	qt_need_modes(test);
+	if (cpu_is_isolated(cpu))
+		kunit_skip(test, "isolated CPUs never keep any");
+	file = bdev_file_open_by_dev(MKDEV(RAMDISK_MAJOR, 0), BLK_OPEN_READ,
+				     NULL, NULL);
+	if (IS_ERR(file))
+		kunit_skip(test, "needs a RAM disk");
+	qt_set_modes(test, QT_LOCAL);
+	invalidate_bh_lrus();
+	qt_check_buffer_heads(test, file, cpu);
+	bdev_fput(file);
+}
+#else
+static void qt_test_buffer_heads(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_BLOCK");
 }
 #endif
 
@@ -992,6 +1268,40 @@ static void qt_test_reports_wrong_cpu(struct kunit *test)
 	kunit_warning_suppress(test) {
 		qpw_lock(&qt->caches->lock, cpu);
 		qpw_unlock(&qt->caches->lock, cpu);
+		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
+	}
+}
+
+/* In a work function: take the lock of one CPU while holding another one's. */
+static void qt_lock_two_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	int cpu = qpw_get_cpu(qpw);
+	int other = cpumask_any_but(cpu_online_mask, cpu);
+
+	qpw_lock(&caches->lock, cpu);
+	qpw_lock(&caches->lock, other);
+	qpw_unlock(&caches->lock, other);
+	qpw_unlock(&caches->lock, cpu);
+}
+
+/* Lockdep knows that, too, but then has nothing to say about anything else. */
+static void qt_test_reports_two_locks(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_work *work;
+
+	qt_need_modes(test);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) ||
+	    IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) ||
+	    IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		kunit_skip(test, "others report it");
+	qt_set_modes(test, QT_REMOTE);
+	work = qt_init_work(qt, cpu, qt_lock_two_fn);
+	kunit_warning_suppress(test) {
+		queue_percpu_work_on(cpu, qt->wq, &work->qpw);
 		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
 	}
 }
@@ -1102,6 +1412,8 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE_PARAM(qt_test_trylock_in_irq, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_owner_excludes_others),
 	KUNIT_CASE(qt_test_others_exclude_owner),
+	KUNIT_CASE(qt_test_waits_with_irqs_on),
+	KUNIT_CASE(qt_test_preempted_owner),
 	KUNIT_CASE(qt_test_flip_before_flush),
 	KUNIT_CASE(qt_test_leaving_waits),
 	KUNIT_CASE(qt_test_drains_are_independent),
@@ -1109,7 +1421,10 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(qt_test_slab, qt_mode_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE(qt_test_hotplug),
+	KUNIT_CASE_PARAM(qt_test_offline_before_run, qt_mode_gen_params),
+	KUNIT_CASE(qt_test_buffer_heads),
 	KUNIT_CASE(qt_test_reports_wrong_cpu),
+	KUNIT_CASE(qt_test_reports_two_locks),
 	KUNIT_CASE(qt_test_reports_flip),
 	KUNIT_CASE(qt_test_reports_migration),
 	{}

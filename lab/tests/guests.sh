@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guests.sh uml|uml-up|qemu|qpw|qemu-debug: boot the patched kernel and let its KUnit
+# guests.sh uml|uml-up|qemu|qpw|qemu-debug|qemu-rt: boot the patched kernel and let its KUnit
 # suites and kselftests run. Every test of theirs is a line here, and so is the verdict on
 # each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../verdict.sh
 . "$LAB/verdict.sh"
+
+QPW_TESTS=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh
 
 failed=0
 scratch=$(mktemp -d)
@@ -34,10 +36,15 @@ kselftest_guest() { # CONFIG
 	echo "$guest"
 }
 
+log_of() { # LABEL
+	echo "check-${1//[ =,:]/-}"
+}
+
 # Boot once; the guest's verdict and each test in it are one line each
 boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
-	local verdict name=check-${1//[ =,:]/-}
+	local verdict name
 
+	name=$(log_of "$1")
 	rm -f "$LOG/$name".{verdict,console,output}
 	NAME=$name GUEST=$2 CONFIG=$3 SMP=$4 CMDLINE=${5:-} \
 		"$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null || true
@@ -55,8 +62,9 @@ boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
 # The suite or test that must be among the results: an empty log, and one where all is
 # skipped, would pass otherwise
 require() { # LABEL SUITE
-	local name=check-${1//[ =,:]/-}
+	local name
 
+	name=$(log_of "$1")
 	ktap_leaves "$LOG/$name.console" "$LOG/$name.output" 2>/dev/null |
 		sed "/# SKIP/d" | has "^ok .*$2" ||
 		{ echo "not ok $1: nothing of $2 ran"; failed=1; }
@@ -81,6 +89,8 @@ qemu-debug() {
 	guest=$(kselftest_guest qemu-debug)
 	boot 'qemu-debug' "$LAB/guest/kunit" qemu-debug 4
 	require 'qemu-debug' padata_mt
+	require 'qemu-debug' qpw
+	require 'qemu-debug' reports_wrong_cpu
 	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=padata:memory.sh'
 	require 'qemu-debug no memory' 'without: no helper, no error'
 	for first in lock locked; do
@@ -89,7 +99,25 @@ qemu-debug() {
 			"kunit.enable=0 TEST=padata:lockdep.sh PROVOKE=$first"
 		require "qemu-debug deadlock, $first first" 'a report'
 	done
-	require 'qemu-debug' qpw
+	boot 'qemu-debug qpw=cpus:3' "$guest" qemu-debug 4 \
+		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
+	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
+	require 'qemu-debug qpw=cpus:3' 'also while CPUs go off and on$'
+}
+
+# Where a lock's owner can be preempted, and unlocking may have to wake somebody up
+qemu-rt() {
+	local guest
+
+	guest=$(kselftest_guest qemu-rt)
+	boot 'qemu-rt' "$guest" qemu-rt 4
+	require 'qemu-rt' padata_mt
+	require 'qemu-rt' preempted_owner
+	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
+	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
+		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
+	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
+	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. wakes nobody up$'
 }
 
 qemu() {
@@ -166,17 +194,17 @@ qpw_forms() { # GUEST
 # No CPU in remote mode, all of them, or some
 qpw_modes() { # GUEST
 	local guest=$1 setting remote by
-	local tests=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh
 
 	while read -r setting remote by; do
 		boot "qemu qpw=$setting" "$guest" qemu 4 \
-			"kunit.enable=0 qpw=$setting init_on_free=1 TEST=$tests"
+			"kunit.enable=0 qpw=$setting init_on_free=1 TEST=$QPW_TESTS"
 		require "qemu qpw=$setting" "CPUs in remote mode: $remote\$"
 		require "qemu qpw=$setting" "flush_buffers $by CPU 3\$"
 		require "qemu qpw=$setting" 'CPUs keep their mode while off$'
 		require "qemu qpw=$setting" 'CPUs that go off leave nothing$'
 		require "qemu qpw=$setting" 'also while CPUs go off and on$'
 		require "qemu qpw=$setting" 'also if call_rcu.. had to be deferred$'
+		require "qemu qpw=$setting" 'kfree_nolock.. wakes nobody up$'
 	done <<-END
 		0 none disturbs
 		1 0-3 does not disturb
@@ -218,5 +246,6 @@ uml-up) uml-up ;;
 qemu) qemu ;;
 qpw) qpw ;;
 qemu-debug) qemu-debug ;;
+qemu-rt) qemu-rt ;;
 esac
 exit $failed

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Objects freed by kfree_rcu() on all CPUs are gone after kvfree_rcu_barrier(), and
-# a cache may be destroyed right after.  Boot with init_on_free=1, which tells
+# a cache may be destroyed right after.  Those who may not wake anybody up do not.  Boot with init_on_free=1, which tells
 # whether an object has been freed.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
@@ -41,23 +41,49 @@ barrier_waits_for_deferred()
 	is_fine
 }
 
+freed_to_sheaves()
+{
+	awk '{ print $1 }' "$STAT"
+}
+
+# Where unlocking may have to wake somebody up, the sheaves are left alone.
+frees_without_lock()
+{
+	before=$(freed_to_sheaves)
+	ask nolock 64 || return 1
+	freed=$(($(freed_to_sheaves) - before))
+	ktap_print_msg "$freed of 64 went to sheaves"
+	if uname -v | grep -qw PREEMPT_RT; then
+		[ "$freed" -lt 32 ]
+	else
+		[ "$freed" -ge 32 ]
+	fi
+}
+
 restore()
 {
 	unload
 }
+
+STAT=/sys/kernel/slab/kmalloc-192/free_fastpath
 
 setup
 load
 grep -qw init_on_free=1 /proc/cmdline || wiped="boot with init_on_free=1"
 trouble_before=$(trouble)
 
-ktap_set_plan 5
+ktap_set_plan 6
 ktap_test_result "caches are destroyed with nothing left" destroys
 if [ -n "$(pluggable_cpus)" ]; then
 	ktap_test_result "so are caches while CPUs go off and on" \
 		while_toggling destroys
 else
 	ktap_test_skip "so are caches while CPUs go off and on: none does"
+fi
+if [ -e "$STAT" ]; then
+	ktap_test_result "kfree_nolock() wakes nobody up" frees_without_lock
+else
+	ktap_test_skip "kfree_nolock() wakes nobody up: needs CONFIG_SLUB_STATS"
 fi
 if [ -n "${wiped-}" ]; then
 	ktap_test_skip "objects are gone after the barrier: $wiped"

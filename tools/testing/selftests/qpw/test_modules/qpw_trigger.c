@@ -10,6 +10,8 @@
  * deferred:	write the number of a CPU to have it defer call_rcu() for old
  *		objects right before somebody flushes its sheaves for
  *		kvfree_rcu_barrier(), and to see that they are gone after that
+ * nolock:	write a number to have so many objects of kmalloc-192 freed by
+ *		kfree_nolock() while a raw spinlock is held
  *
  * The CPUs used are those that the writer may use.  Writing fails with EIO if
  * an object had two owners or outlived the barrier; the latter is not known,
@@ -33,6 +35,8 @@
 #define TRIGGER_SHRINKS		20
 /* Old ones are few, so that they do not fill a sheaf. */
 #define TRIGGER_OLD		8
+#define TRIGGER_NOLOCK		64
+#define TRIGGER_NOLOCK_SIZE	192
 #define TRIGGER_MARK		0x5aa5c33c0ff0a55aULL
 #define TRIGGER_PATIENCE	(10ULL * NSEC_PER_SEC)
 #define TRIGGER_QUIET		(200ULL * NSEC_PER_MSEC)
@@ -440,6 +444,27 @@ static int trigger_deferred(void *unused, u64 cpu)
 DEFINE_DEBUGFS_ATTRIBUTE(trigger_deferred_fops, NULL, trigger_deferred,
 			 "%llu\n");
 
+static int trigger_nolock(void *unused, u64 objects)
+{
+	static DEFINE_RAW_SPINLOCK(lock);
+	void *objs[TRIGGER_NOLOCK];
+	u64 i, n;
+
+	if (objects > TRIGGER_NOLOCK)
+		return -EINVAL;
+	for (n = 0; n < objects; n++) {
+		objs[n] = kmalloc_nolock(TRIGGER_NOLOCK_SIZE, 0, NUMA_NO_NODE);
+		if (!objs[n])
+			break;
+	}
+	raw_spin_lock(&lock);
+	for (i = 0; i < n; i++)
+		kfree_nolock(objs[i]);
+	raw_spin_unlock(&lock);
+	return n < objects ? -ENOMEM : 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(trigger_nolock_fops, NULL, trigger_nolock, "%llu\n");
+
 static struct tracepoint *trigger_points[2];
 
 static void trigger_find_points(struct tracepoint *tp, void *unused)
@@ -503,6 +528,8 @@ static int __init trigger_init(void)
 				   &trigger_barrier_fops);
 	debugfs_create_file_unsafe("deferred", 0200, trigger_dir, NULL,
 				   &trigger_deferred_fops);
+	debugfs_create_file_unsafe("nolock", 0200, trigger_dir, NULL,
+				   &trigger_nolock_fops);
 	return 0;
 }
 
