@@ -34,7 +34,7 @@ setup:		; @lab/setup.sh
 run: setup	; @lab/run.sh
 check: setup	; @lab/check.sh
 check-fast: setup ; @lab/check.sh fast
-check-all: setup ; @lab/check.sh all
+check-all:	; @lab/setup.sh all && lab/check.sh all
 tree:		; @lab/tree.sh
 sync:		; @lab/sync.sh
 mail:		; @lab/mail.sh

@@ -61,6 +61,9 @@ fi
 if [ "$mode" = all ]; then
 	part_kernel qemu-debug
 	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
+	part_kernel qemu-rt
+	run_part qemu-rt "$LAB/tests/guests.sh" qemu-rt
+	run_part matrix "$LAB/tests/matrix.sh"
 	run_part docs "$LAB/tests/docs.sh"
 	run_part bisect "$LAB/bisect.sh"
 fi

@@ -3,7 +3,7 @@
 #
 # make kernel CONFIG=qemu [SERIES=none]: configure and build into build/BASE/CONFIG
 # (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b is
-# the fragments common, a and a-b; every option in them must have stuck.
+# the fragments common (but for tiny), a and a-b; every option in them must have stuck.
 #
 # Every source folder is called linux and stands beside its object folders: so ccache
 # sees the same names, and a second source costs only what differs.
@@ -19,13 +19,21 @@ know_base
 
 SRC=${SRC:-}
 OUT=${OUT:-$ROOM/$CONFIG${SERIES:+-base}}
-image=bzImage
-[[ $CONFIG != uml* ]] || image=linux
+case $CONFIG in
+uml*) arch=um all='linux modules' cross= ;;
+arm64*) arch=arm64 all='Image modules' cross=aarch64-linux-gnu- ;;
+tiny*) arch=x86_64 all=bzImage cross= ;;
+*) arch=x86_64 all='bzImage modules' cross= ;;
+esac
 # shellcheck disable=SC2162 # a backslash keeps a blank
-read -a targets <<<"${FLAGS:-} ${TARGETS:-$image modules}"
+read -a targets <<<"${FLAGS:-} ${TARGETS:-$all}"
 
 fragments() { # CONFIG
-	case $1 in *-*) fragments "${1%-*}" ;; *) echo "$LAB/configs/common.config" ;; esac
+	case $1 in
+	*-*) fragments "${1%-*}" ;;
+	tiny) ;;
+	*) echo "$LAB/configs/common.config" ;;
+	esac
 	echo "$LAB/configs/$1.config"
 }
 
@@ -56,11 +64,10 @@ find_source() {
 }
 
 kmake() {
-	case $CONFIG in uml*) set -- ARCH=um "$@" ;; *) set -- ARCH=x86_64 "$@" ;; esac
 	CCACHE_BASEDIR=$BUILD \
 		KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
-		make -C "$SRC" O="$OUT" CC='ccache gcc' HOSTCC='ccache gcc' \
-		-j"$(($(nproc) + 1))" "$@"
+		make -C "$SRC" O="$OUT" ARCH=$arch CROSS_COMPILE="$cross" \
+		CC="ccache ${cross}gcc" HOSTCC='ccache gcc' -j"$(($(nproc) + 1))" "$@"
 }
 
 # All fragments as one; the last word on an option counts

@@ -1,11 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Install the Debian packages in lab/packages that are missing.
+# setup.sh [all]: install the Debian packages in lab/packages that are missing, and for
+# `make check-all` those in lab/packages-all.
 
 . "$(dirname "$0")/common.sh"
 
-listed() { sed 's/#.*//' "$LAB/packages" | awk 'NF { print $1 }'; }
+lists=("$LAB/packages" ${1:+"$LAB/packages-all"})
+
+listed() { sed 's/#.*//' "${lists[@]}" | awk 'NF { print $1 }'; }
 
 missing() {
 	local package
