@@ -46,6 +46,7 @@ part_kernel() { # CONFIG
 start=$SECONDS
 part_kernel uml
 run_part static "$LAB/tests/static.sh"
+run_part lab-model "$LAB/tests/lab-model.sh"
 run_part uml "$LAB/tests/guests.sh" uml
 if [ "$mode" != fast ]; then
 	run_part lab-series "$LAB/tests/lab-series.sh"

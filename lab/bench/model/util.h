@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LAB_MODEL_UTIL_H
+#define LAB_MODEL_UTIL_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static inline void fail(const char *why)
+{
+	fprintf(stderr, "model: %s\n", why);
+	exit(1);
+}
+
+static inline void *grow(void *p, size_t size)
+{
+	p = realloc(p, size);
+	if (!p)
+		fail("out of memory");
+	return p;
+}
+
+static inline void *zalloc(size_t nr, size_t size)
+{
+	void *p = calloc(nr, size);
+
+	if (!p)
+		fail("out of memory");
+	return p;
+}
+
+static inline double smaller(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static inline double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+#endif
