@@ -85,6 +85,7 @@ uml-up() {
 # Lockdep and its like have nothing to say, unless there is something to say
 qemu-debug() {
 	local guest first
+	local -x TIMEOUT=900
 
 	guest=$(kselftest_guest qemu-debug)
 	boot 'qemu-debug' "$LAB/guest/kunit" qemu-debug 4

@@ -37,7 +37,7 @@
 #define TRIGGER_OLD		8
 #define TRIGGER_NOLOCK		64
 #define TRIGGER_NOLOCK_SIZE	192
-#define TRIGGER_MARK		0x5aa5c33c0ff0a55aULL
+#define TRIGGER_MARK		0x5aa5c33cUL
 #define TRIGGER_PATIENCE	(10ULL * NSEC_PER_SEC)
 #define TRIGGER_QUIET		(200ULL * NSEC_PER_MSEC)
 
@@ -48,7 +48,7 @@
 struct trigger_object {
 	struct kvfree_rcu_head	rcu;
 	char			data[104];
-	u64			mark;
+	unsigned long		mark;
 };
 
 /*
@@ -169,14 +169,18 @@ static void trigger_free_kept(struct work_struct *work)
 		kmem_cache_free(share->run->cache, share->kept[i]);
 }
 
-/* Those that have not been freed yet, of the first @most */
+/*
+ * Those that have not been freed yet, of the first @most.  KASAN is not asked, as
+ * it would report those that have.
+ */
 static unsigned int trigger_count_alive(struct trigger_share *share, int most)
 {
 	unsigned int alive = 0;
 	int i;
 
 	for (i = 0; i < share->nr_freed && i < most; i++)
-		alive += READ_ONCE(share->freed[i]->mark) == TRIGGER_MARK;
+		alive += READ_ONCE_NOCHECK(share->freed[i]->mark) ==
+			 TRIGGER_MARK;
 	return alive;
 }
 
