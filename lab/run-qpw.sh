@@ -8,6 +8,7 @@
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/measure.sh"
+. "$LAB/module.sh"
 
 export CONFIG=qemu
 ROUNDS=2
@@ -20,10 +21,8 @@ build_guest() {
 	local source=$LAB/guest/qpw
 
 	rm -rf "$GUEST"
-	mkdir -p "$GUEST" "$ROOM/demo/module"
-	CCACHE_BASEDIR=$BUILD make -s -C "$TREE" O="$ROOM/qemu" ARCH=x86_64 CC='ccache gcc' \
-		M="$source" MO="$ROOM/demo/module" >"$LOG/build-demo-qpw.log" 2>&1 ||
-		die "building the module failed; see $LOG/build-demo-qpw.log"
+	mkdir -p "$GUEST"
+	build_module "$source" qemu "$ROOM/demo/module"
 	gcc -O2 -Wall -Wextra -static -o "$GUEST/guest" "$source/guest.c"
 	cp "$source/run" "$ROOM/demo/module/qpw_cache.ko" "$GUEST/"
 }

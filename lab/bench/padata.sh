@@ -15,34 +15,30 @@
 # work on the host spoils everything that needs two CPUs at a time, so its load before and
 # after is noted.
 #
-# RUNS=, ROUNDS= and PAIRS= are how many samples of loops, jobs and long jobs are taken.
+# RUNS=, and if wanted ROUNDS= and PAIRS=, are how many samples of loops, jobs and long jobs
+# are taken.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../measure.sh
 . "$LAB/measure.sh"
+# shellcheck source=../module.sh
+. "$LAB/module.sh"
 
 RUNS=${RUNS:-21}	# of loops and rebinds
-ROUNDS=${ROUNDS:-1000}	# of claims, small jobs and starts
-PAIRS=${PAIRS:-7}	# of long jobs beside a hog
+ROUNDS=${ROUNDS:-$((RUNS * 50))} # of claims, small jobs and starts
+PAIRS=${PAIRS:-$(((RUNS + 2) / 3))} # of long jobs beside a hog
 SOURCE=$LAB/bench/padata
 OBJECTS=$ROOM/bench
 lines=$LOG/bench-padata.lines
 results=$TOP/results/padata.json
 RUNS=$(((RUNS + 2) / 3 * 3))
 
-build_module() { # CONFIG ARCH
-	mkdir -p "$OBJECTS/$1"
-	CCACHE_BASEDIR=$BUILD make -s -C "$TREE" O="$ROOM/$1" ARCH="$2" CC='ccache gcc' \
-		M="$SOURCE" MO="$OBJECTS/$1" >"$LOG/build-bench-$1.log" 2>&1 ||
-		die "building the module failed; see $LOG/build-bench-$1.log"
-}
-
 build() {
 	say "bench padata: building"
 	CONFIG=uml "$LAB/kernel.sh"
 	CONFIG=qemu "$LAB/kernel.sh"
-	build_module uml um
-	build_module qemu x86_64
+	build_module "$SOURCE" uml "$OBJECTS/uml"
+	build_module "$SOURCE" qemu "$OBJECTS/qemu"
 	gcc -O2 -Wall -Wextra -fopenmp -o "$OBJECTS/openmp" "$SOURCE/openmp.c"
 	gcc -O2 -Wall -Wextra -static -o "$OBJECTS/guest" "$SOURCE/guest.c"
 }
