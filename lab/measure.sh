@@ -5,16 +5,17 @@
 # share it. Emulated time is no evidence of a machine's speed: what counts is the
 # ratio of cases that were booted in turn, on the same host, in the same run.
 
-MEMORY_NEEDED=3072 # MiB: what a guest touches of its 64 GiB, and room to spare
+# MiB that a guest of GIB touches, and room to spare
+memory_needed() { echo $(($1 * 1024 / 64 + 2048)); }
 
-# The memory of all guests, where a file system in memory has room for it; $kept says
-# in words what became of that
+# The memory of all guests of GIB, where a file system in memory has room for
+# what they touch of it; $kept says in words what became of that
 # shellcheck disable=SC2034
-share_memory() {
-	local folder=/dev/shm
+share_memory() { # GIB
+	local gib=$1 folder=/dev/shm
 
 	if [ "$(stat -fc %T "$folder" 2>/dev/null)" != tmpfs ] ||
-		[ $(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1024)) -lt "$MEMORY_NEEDED" ]; then
+		[ $(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1024)) -lt "$(memory_needed "$gib")" ]; then
 		warn "no room in $folder: each guest finds new memory, which makes the times uneven"
 		kept="new for each guest"
 		return
@@ -22,7 +23,7 @@ share_memory() {
 	kept="kept from guest to guest"
 	memory=$(mktemp "$folder/lab-memory.XXXXXX")
 	on_exit "rm -f '$memory'"
-	export QEMU_ARGS="-object memory-backend-file,id=kept,size=64G,mem-path=$memory,share=on,reserve=off -machine memory-backend=kept"
+	export QEMU_ARGS="-object memory-backend-file,id=kept,size=${gib}G,mem-path=$memory,share=on,reserve=off -machine memory-backend=kept"
 }
 
 # Boot a case once and print "<threads> <milliseconds> <milliseconds by the host>" of

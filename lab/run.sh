@@ -18,7 +18,7 @@ export CONFIG=qemu
 mkdir -p "$LOG"
 results=$LOG/run.results
 : >"$results"
-share_memory
+share_memory 64
 say "one boot that does not count: the host finds memory for the guest"
 measure_boot run-first "$CPUS" >/dev/null
 for round in $(seq "$ROUNDS"); do

@@ -36,7 +36,7 @@ measured() {
 guest() {
 	local ms
 
-	ms=$(jq '.cases[] | select(.kernel == "patched" and .cpus == 1).median' \
+	ms=$(jq '.cases[] | select(.gib == 64 and .kernel == "patched" and .cpus == 1).median' \
 		"$TOP/results/deferred_init.json")
 	"$OBJECTS/model" "$@" one cores=2 socket=2 peak=0 pages="$GUEST_PAGES" \
 		page_ns="$(awk "BEGIN { print $ms * 1e6 / $GUEST_PAGES }")" |

@@ -30,7 +30,7 @@ objects("small"; ["size", "chunks", "threads", "ns"]) | map(. as $m |
 . as $small |
 
 ($init[0] | { chunks: ([.threads[].chunks] | add),
-	ms: (.cases[] | select(.kernel == "patched" and .cpus > 1).median) }) as $known |
+	ms: (.cases[] | select(.gib == 64 and .kernel == "patched" and .cpus > 1).median) }) as $known |
 (rows("guest")[0] | { chunks: .[4], measured_chunks: $known.chunks,
 	ms: (.[0] / 1e6 | places(1)), measured_ms: $known.ms,
 	error: error(.[0] / 1e6; $known.ms) }) as $guest |
