@@ -17,6 +17,7 @@
 ## make boot       boot it: GUEST=dir with an executable /run
 ##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= EXPECT= CONFIG=qemu
 ## make bench      unpatched and patched side by side: JSON and SVG
+##                 PART="qpw drains" RUNS=3: some of it, fewer samples
 ##
 ## Everywhere: BASE=7.3 (the kernel), LINUX=path (your own tree, only read),
 ## BUILD=build (where all of it goes), FORCE=1 (`tree` drops unsynced work)
@@ -24,7 +25,7 @@
 BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
-export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT
+export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT PART RUNS
 
 .PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot bench
 .NOTPARALLEL:

@@ -2,18 +2,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make bench: every part in lab/bench, unpatched and patched in one go; each leaves
-# results/PART.json and results/PART.svg.
+# results/PART.json and results/PART.svg. The README gets the figures from there.
+# PART= names some parts, RUNS= sizes the samples of all.
 
 . "$(dirname "$0")/common.sh"
 
-part() {
-	say "bench: $(basename "$1" .sh)"
-	"$1"
+# The model reads what the others measured
+parts() {
+	(cd "$LAB/bench" && printf '%s\n' *.sh | sed 's/\.sh$//' | grep -vx model)
+	echo model
 }
 
 need jq gnuplot
 mkdir -p "$LOG" "$TOP/results"
-for script in "$LAB"/bench/*.sh; do
-	[ "$script" = "$LAB/bench/model.sh" ] || part "$script"
+for part in ${PART:-$(parts)}; do
+	[ -x "$LAB/bench/$part.sh" ] || die "PART=$part: no such part in lab/bench"
+	say "bench: $part"
+	"$LAB/bench/$part.sh"
 done
-part "$LAB/bench/model.sh" # reads what the others measured
+"$LAB/figures.sh"
+say "bench: done in $((SECONDS / 60)) minutes"

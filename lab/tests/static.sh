@@ -132,4 +132,11 @@ test_shellcheck() {
 	git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck -x
 }
 
+# The README has the figures that make bench found last
+test_figures_of_the_readme() {
+	cp "$TOP/README.md" "$T/README.md"
+	"$LAB/figures.sh" "$T/README.md"
+	diff "$TOP/README.md" "$T/README.md"
+}
+
 run_tests "$@"
