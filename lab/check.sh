@@ -58,12 +58,13 @@ if [ "$mode" != fast ]; then
 	run_part qemu "$LAB/tests/guests.sh" qemu
 	run_part qpw "$LAB/tests/guests.sh" qpw
 	run_part qpw-code "$LAB/tests/qpw-code.sh"
-fi
-if [ "$mode" = all ]; then
 	part_kernel qemu-debug
 	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
+fi
+if [ "$mode" = all ]; then
 	part_kernel qemu-rt
 	run_part qemu-rt "$LAB/tests/guests.sh" qemu-rt
+	run_part suites "$LAB/tests/suites.sh"
 	run_part matrix "$LAB/tests/matrix.sh"
 	run_part docs "$LAB/tests/docs.sh"
 	run_part bisect "$LAB/bisect.sh"

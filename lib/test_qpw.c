@@ -1178,7 +1178,7 @@ static void qt_test_offline_before_run(struct kunit *test)
 }
 #endif
 
-#ifdef CONFIG_BLOCK
+#ifdef CONFIG_BUFFER_HEAD
 static long qt_read_block(void *file)
 {
 	struct block_device *bdev = file_bdev(file);
@@ -1231,7 +1231,7 @@ static void qt_test_buffer_heads(struct kunit *test)
 #else
 static void qt_test_buffer_heads(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_BLOCK");
+	kunit_skip(test, "needs CONFIG_BUFFER_HEAD");
 }
 #endif
 
