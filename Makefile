@@ -16,6 +16,8 @@
 ## make kernel     build build/7.3/qemu; CONFIG=uml, SERIES=none (unpatched)
 ## make boot       boot it: GUEST=dir with an executable /run
 ##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= EXPECT= CONFIG=qemu
+## make torture    everything at once, then look whether something is lost:
+##                 TORTURE_S=300 SEED= CONFIG=qemu
 ## make bench      unpatched and patched side by side: JSON and SVG
 ##                 PART="qpw drains" RUNS=3: some of it, fewer samples
 ##
@@ -25,9 +27,10 @@
 BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
-export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT PART RUNS
+export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
+	PART RUNS TORTURE_S SEED
 
-.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot bench
+.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot torture bench
 .NOTPARALLEL:
 
 help:		; @sed -n 's/^## \?//p' Makefile
@@ -42,4 +45,5 @@ mail:		; @lab/mail.sh
 bisect:		; @lab/bisect.sh
 kernel:		; @lab/kernel.sh
 boot:		; @lab/kernel.sh && lab/boot.sh
+torture: setup	; @lab/kernel.sh && lab/torture.sh
 bench: setup	; @lab/bench.sh

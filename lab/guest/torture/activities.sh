@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC3043,SC2086,SC2154,SC2153 # see ./run; no path has blanks
+#
+# What is done at the same time. An activity is a function that does something once, and
+# returns 0 if it did; it may have one argument, as in stress:mmap.
+
+CPUS=/sys/devices/system/cpu
+OBJECTS=$DEBUG/torture_objects
+JOBS=$DEBUG/torture_jobs
+
+# The activities of a line take turns, the lines run at the same time
+loops() {
+	cat <<-END
+		hotplug
+		flip_modes
+		run_jobs stop_jobs
+		kill_jobs
+		set_max_helpers isolate
+		churn_objects
+		use_group
+		drop_caches flush_buffers reclaim
+		compact shrink
+		destroy_cache free_late
+		stress:mmap stress:mlock stress:hdd stress:fork stress:vm stress:dentry
+		stress:mremap stress:munmap stress:tmpfs stress:madvise stress:shm
+	END
+}
+
+activities() { loops | tr ' ' '\n'; }
+
+# Of CPUs 1 to 3, any may be off
+hotplug() {
+	local file
+
+	random 3
+	file=$CPUS/cpu$((n + 1))/online
+	echo $((1 - $(cat "$file"))) >"$file" || return
+	pause 300
+}
+
+flip_modes() { echo 20 >$DEBUG/torture_modes/flip; }
+
+# in_load COMMAND...: in a memory cgroup, with failing allocations where the kernel has that
+in_load() {
+	(
+		echo 0 >$GROUP/load/cgroup.procs
+		[ ! -e /proc/self/make-it-fail ] || echo 1 >/proc/self/make-it-fail
+		exec "$@"
+	) >/dev/null 2>&1
+}
+
+write() { # NUMBER FILE
+	# shellcheck disable=SC2016 # for the other shell
+	in_load sh -c 'echo $1 >$2' write "$@"
+}
+
+run_jobs() { write 20 $JOBS/run; }
+
+stop_jobs() {
+	echo 20 >$JOBS/run &
+	pause 200
+	kill -STOP $! 2>/dev/null
+	pause 200
+	kill -CONT $! 2>/dev/null
+	wait $!
+}
+
+kill_jobs() {
+	echo 2000 >$JOBS/run &
+	pause 300
+	kill -KILL $! 2>/dev/null
+	wait $! 2>/dev/null
+	[ $? = 137 ]
+}
+
+set_max_helpers() {
+	random 5
+	echo "$n" >/sys/module/padata_mt/parameters/max_helpers
+	pause 500
+}
+
+# It is refused where that CPU is off
+isolate() {
+	local group=/sys/fs/cgroup/isolated state
+
+	mkdir $group || return
+	random 3
+	echo $((n + 1)) >$group/cpuset.cpus
+	echo isolated >$group/cpuset.cpus.partition 2>/dev/null
+	state=$(cat $group/cpuset.cpus.partition)
+	pause 500
+	echo member >$group/cpuset.cpus.partition
+	rmdir $group && [ "$state" = isolated ]
+}
+
+churn_objects() { write 5000 $OBJECTS/churn; }
+
+# A group is gone before what was charged to it
+use_group() {
+	mkdir $GROUP/brief || return
+	echo 4M >$GROUP/brief/memory.high
+	# shellcheck disable=SC2016 # for the other shell
+	sh -c '
+		echo 0 >$1/cgroup.procs
+		echo 2000 >$2/churn
+		dd if=/dev/zero of=$3/tmpfs/brief bs=64k count=40
+		dd if=/dev/zero of=$3/ext4/brief bs=64k count=40
+		exec $3/qpw_task storm 20
+		' group $GROUP/brief $OBJECTS $T 2>/dev/null
+	await rmdir $GROUP/brief
+	rm $T/tmpfs/brief $T/ext4/brief
+}
+
+drop_caches() {
+	random 3
+	echo $((n + 1)) >/proc/sys/vm/drop_caches
+}
+
+compact() { echo 1 >/proc/sys/vm/compact_memory; }
+
+# shrink_some PART: every PART-th slab cache, beginning anywhere; some may be gone by then
+shrink_some() {
+	local cache
+
+	random "$1"
+	for cache in /sys/kernel/slab/*; do
+		n=$(((n + 1) % $1))
+		[ $n != 0 ] || [ -L "$cache" ] || echo 1 >"$cache/shrink"
+	done 2>/dev/null
+	true
+}
+
+shrink() { shrink_some 16; }
+flush_buffers() { blockdev --flushbufs /dev/ram0; }
+destroy_cache() { echo 1 >$DEBUG/qpw_trigger/destroy; }
+free_late() { echo 1 >$DEBUG/qpw_trigger/barrier; }
+
+# It tells if it could not get as much
+reclaim() { echo 1M >$GROUP/memory.reclaim 2>/dev/null || true; }
+
+# About a second of a stressor, in files of one disk or the other. That it finds no
+# resources (3) is no failure; where allocations fail, neither is anything else.
+stress() { # STRESSOR
+	local disk=tmpfs status=0
+
+	random 2
+	[ "$n" = 0 ] || disk=ext4
+	random 500000
+	in_load stress-ng --quiet --seed "$n" --temp-path "$T/$disk" --timeout 1 \
+		--"$1" 1 --mmap-bytes 2m --vm-bytes 8m --hdd-bytes 4m --shm-bytes 2m \
+		--mremap-bytes 2m || status=$?
+	rm -rf /dev/shm/* "$T/$disk"/tmp-stress-ng*
+	case $status in
+	0 | 3) ;;
+	*) [ -e /proc/self/make-it-fail ] || echo "$1: status $status" >>$T/failed ;;
+	esac
+}
