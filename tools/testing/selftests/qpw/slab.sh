@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Objects freed by kfree_rcu() on all CPUs are gone after kvfree_rcu_barrier(), and
-# a cache may be destroyed right after.  Those who may not wake anybody up do not.  Boot with init_on_free=1, which tells
-# whether an object has been freed.
+# a cache may be destroyed right after.  Boot with init_on_free=1, which tells
+# whether an object has been freed.  kfree_nolock() wakes nobody up.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
