@@ -143,11 +143,13 @@ command_uml() {
 # Where many emulated CPUs share few real ones, calibrating a delay loop takes minutes
 # (lpj=), checking the timer can panic, and comparing the CPUs' clocks, which are one,
 # takes a third of a boot (tsc=). irq=7: by default the third line shares the interrupt
-# of the first, which the kernel refuses.
+# of the first, which the kernel refuses. la57=off: early in a boot the kernel forgets for
+# a moment that it has five levels of page tables, and if it is interrupted then, KASAN
+# takes good addresses for wild ones.
 command_qemu() {
 	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
-	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu max -smp "$SMP"
+	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu "max,la57=off" -smp "$SMP"
 		-machine 'pc,memory-backend=m' -m "$MEM"
 		-object "memory-backend-ram,id=m,size=$MEM,reserve=off"
 		-nodefaults -no-user-config -display none -no-reboot
