@@ -105,7 +105,8 @@ draw() {
 		set style fill solid 0.3
 		set boxwidth 0.5
 		unset key
-		plot "$LOG/bench-deferred_init.dat" using (1):2:(0.5):1 lc rgb "#3465a4"
+		cd "$LOG"
+		plot "bench-deferred_init.dat" using (1):2:(0.5):1 lc rgb "#3465a4"
 		set title "guests of several sizes: median, least and most"
 		set xlabel "GiB"
 		set logscale xy 2
@@ -113,7 +114,7 @@ draw() {
 		set yrange [*:*]
 		set xtics (${SIZES// /,})
 		set key top left samplen 2
-		f = "$LOG/bench-deferred_init-sizes.dat"
+		f = "bench-deferred_init-sizes.dat"
 		plot f using (strcol(1) eq "unpatched-1" ? \$2 : 1/0):3:4:5 with yerrorlines lc rgb "#888a85" pt 6 title "unpatched, 1 CPU", \\
 			f using (strcol(1) eq "patched-1" ? \$2 : 1/0):3:4:5 with yerrorlines lc rgb "#3465a4" pt 6 title "patched, 1 CPU", \\
 			f using (strcol(1) eq "unpatched-many" ? \$2 : 1/0):3:4:5 with yerrorlines lc rgb "#888a85" pt 7 title "unpatched, $MANY CPUs", \\
