@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Building the lab's own kernel modules.
+# Building kernel modules: the lab's own, and with the kselftests those that they use.
 
 # Build the module in SOURCE for a kernel in build/BASE, which has its source beside it,
 # into the folder OBJECTS
@@ -15,4 +15,16 @@ build_module() { # SOURCE KERNEL OBJECTS
 	CCACHE_BASEDIR=$BUILD make -s -C "$(dirname "$kernel")/linux" O="$kernel" ARCH=$arch \
 		CC='ccache gcc' M="$1" MO="$3" >"$log" 2>&1 ||
 		die "building the module failed; see $log"
+}
+
+# Install kselftests of the series' tree, linked statically, as `make kselftest-install`
+# would, for a kernel in build/BASE
+install_kselftests() { # COLLECTIONS CONFIG FOLDER
+	local log=$LOG/kselftest-install.log
+
+	mkdir -p "$LOG"
+	make -s -C "$TREE/tools/testing/selftests" O="$ROOM/$2" KDIR="$ROOM/$2" \
+		CC='ccache gcc' TARGETS="$1" USERLDFLAGS=-static \
+		INSTALL_PATH="$3" install >"$log" 2>&1 ||
+		die "cannot install the kselftests: $(tail -n1 "$log")"
 }

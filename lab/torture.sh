@@ -8,6 +8,7 @@
 # lets memory run out as well.
 
 . "$(dirname "$0")/common.sh"
+. "$LAB/module.sh"
 
 export CONFIG=${CONFIG:-qemu}
 SOURCE=$LAB/guest/torture
@@ -24,14 +25,6 @@ check_arguments() {
 		die "SEED=$SEED is no number below 2147483648"
 }
 
-build_modules() {
-	CCACHE_BASEDIR=$BUILD make -s -C "$TREE" O="$ROOM/$CONFIG" ARCH=x86_64 CC='ccache gcc' \
-		M="$SOURCE/module" MO="$OBJECTS/module" &&
-		make -s -C "$TREE/tools/testing/selftests" O="$ROOM/$CONFIG" KDIR="$ROOM/$CONFIG" \
-			CC='ccache gcc' TARGETS=qpw USERLDFLAGS=-static \
-			INSTALL_PATH="$OBJECTS/kselftest" install
-}
-
 # A program with the libraries that it needs, where it looks for them
 copy_program() { # PROGRAM
 	local path
@@ -43,11 +36,10 @@ copy_program() { # PROGRAM
 }
 
 build_guest() {
-	local log=$LOG/build-torture.log
-
 	rm -rf "$GUEST"
-	mkdir -p "$GUEST/torture" "$OBJECTS/module" "$LOG"
-	build_modules >"$log" 2>&1 || die "building the modules failed; see $log"
+	mkdir -p "$GUEST/torture"
+	build_module "$SOURCE/module" "$CONFIG" "$OBJECTS/module"
+	install_kselftests qpw "$CONFIG" "$OBJECTS/kselftest"
 	cp "$OBJECTS"/module/*.ko "$OBJECTS"/kselftest/qpw/{qpw_task,test_modules/qpw_trigger.ko} \
 		"$SOURCE"/*.sh "$GUEST/torture/"
 	gcc -O2 -Wall -Wextra -static -o "$GUEST/torture/count_pages" "$SOURCE/count_pages.c"

@@ -6,6 +6,8 @@
 # each guest.
 
 . "$(dirname "$0")/../common.sh"
+# shellcheck source=../module.sh
+. "$LAB/module.sh"
 # shellcheck source=../verdict.sh
 . "$LAB/verdict.sh"
 
@@ -28,10 +30,7 @@ idle_guest() {
 kselftest_guest() { # CONFIG
 	local guest=$scratch/kselftest
 
-	make -s -C "$TREE/tools/testing/selftests" O="$ROOM/$1" KDIR="$ROOM/$1" \
-		CC='ccache gcc' TARGETS="padata qpw" USERLDFLAGS=-static \
-		INSTALL_PATH="$guest/kselftest" install >"$LOG/kselftest-install.log" 2>&1 ||
-		die "cannot install the kselftests: $(tail -n1 "$LOG/kselftest-install.log")"
+	install_kselftests 'padata qpw' "$1" "$guest/kselftest"
 	cp -r "$LAB/guest/kselftest/." "$guest"
 	echo "$guest"
 }

@@ -7,6 +7,8 @@
 # both is said to. Those of mm are some that need no library and little memory.
 
 . "$(dirname "$0")/../common.sh"
+# shellcheck source=../module.sh
+. "$LAB/module.sh"
 # shellcheck source=../verdict.sh
 . "$LAB/verdict.sh"
 
@@ -25,8 +27,7 @@ build_guest() {
 
 	mkdir -p "$guest/mm" "$guest/bin" "$objects/mm"
 	make -s -C "$TREE" O="$objects" ARCH=x86_64 headers
-	make -s -C "$tests" O="$objects" CC='ccache gcc' TARGETS="${collections[*]}" \
-		USERLDFLAGS=-static INSTALL_PATH="$guest/kselftest" install
+	install_kselftests "${collections[*]}" qemu-suites "$guest/kselftest"
 	make -s -C "$tests/mm" OUTPUT="$objects/mm" CC='ccache gcc' USERLDFLAGS=-static \
 		KHDR_INCLUDES="-isystem $objects/usr/include" "${mm[@]/#/$objects/mm/}"
 	cp "${mm[@]/#/$objects/mm/}" "$guest/mm"
@@ -38,11 +39,11 @@ build_guest() {
 results() { # CASE NAME
 	sed -n "s/^result /$1 /p" "$LOG/$2.output"
 	sed -nE "s/^([^ ]+): (not ok|ok) [0-9]+ -? ?/\1 \2 /p" "$LOG/$2.output" |
-		awk -v OFS=' ' -v case="$1" '
+		awk -v kernel="$1" '
 			{ status = $2 == "not" }
 			/# SKIP/ { status = 4; sub(/ *# SKIP.*/, "") }
 			{ name = $1; $1 = $2 = ""; if (status == 1) $3 = ""; gsub(/^ +/, ""); gsub(/ /, "_")
-			  print case, name "/" $0, status }'
+			  print kernel, name "/" $0, status }'
 	ktap_leaves "$LOG/$2.console" /dev/null |
 		sed -nE "s/^ok (slub_test[^ ]*).*/$1 \1 0/p; s/^not ok (slub_test[^ ]*).*/$1 \1 1/p"
 }
@@ -77,7 +78,7 @@ compare() {
 for series in '' none; do
 	SERIES=$series OUT='' CONFIG=qemu-suites "$LAB/kernel.sh" >&2
 done
-build_guest >"$LOG/suites-guest.log" 2>&1 || die "building the tests failed; see $LOG/suites-guest.log"
+build_guest >&2
 for _ in $(seq "$BOOTS"); do
 	boot unpatched none
 	boot patched ''

@@ -31,8 +31,8 @@ page() { value $T/pages "$1"; }
 # Each CPU has charges in hand for the groups of late, and keeps those that it has used up;
 # an idle one has the memory map of its last process. A CPU gives all that back when it goes
 # off. CPU 0 does not: let it have a process of another group, and take the charges of that
-# back, with which the others go. Asking is not enough for the others: mm/memcontrol.c takes
-# a CPU that goes off while it is asked to be still at it when it is on again.
+# back, with which the others go. Asking is not enough for the others: as we read
+# mm/memcontrol.c, a CPU that goes off while it is asked is taken to be still at it later.
 drain_charges() {
 	local cpu other=/sys/fs/cgroup/other
 
