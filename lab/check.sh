@@ -53,6 +53,8 @@ if [ "$mode" != fast ]; then
 	run_part lab-kernel "$LAB/tests/lab-kernel.sh"
 	part_kernel uml-up
 	run_part uml-up "$LAB/tests/guests.sh" uml-up
+	part_kernel uml-lockdep
+	run_part uml-lockdep "$LAB/tests/guests.sh" uml-lockdep
 	part_kernel qemu
 	run_part lab-boot "$LAB/tests/lab-boot.sh"
 	run_part qemu "$LAB/tests/guests.sh" qemu

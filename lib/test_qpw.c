@@ -22,6 +22,7 @@
 #include <linux/kthread.h>
 #include <linux/major.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/qpw.h>
 #include <linux/rcupdate.h>
@@ -42,6 +43,10 @@
 
 /* After this a test fails; no test takes that long if all is well. */
 #define QT_PATIENCE	(20 * HZ)
+
+static bool end_lockdep;
+module_param(end_lockdep, bool, 0444);
+MODULE_PARM_DESC(end_lockdep, "Also run what lockdep is off after (0)");
 
 struct qt_cache {
 	qpw_lock_t		lock;
@@ -1350,6 +1355,75 @@ static void qt_test_reports_migration(struct kunit *test)
 }
 #endif
 
+/*
+ * What lets a section migrate: that it is preempted by nothing is for its lock
+ * to see to, so it has to be undone.
+ */
+static unsigned int qt_allow_migration(void)
+{
+	unsigned int depth = 0;
+
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		preempt_enable();
+		return 1;
+	}
+	for (; current->migration_disabled; depth++)
+		migrate_enable();
+	return depth;
+}
+
+static void qt_forbid_migration(unsigned int depth)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+	else
+		while (depth--)
+			migrate_disable();
+}
+
+static int qt_fetch(void *task)
+{
+	set_cpus_allowed_ptr(task, cpumask_of(smp_processor_id()));
+	return 0;
+}
+
+/* Onto another CPU inside of a section, without a pause in which RCU would look */
+static void qt_migrate_in_section(struct kunit *test, int cpu)
+{
+	struct qt_fixture *qt = test->priv;
+	struct task_struct *fetcher;
+	unsigned int depth;
+
+	fetcher = kthread_create_on_cpu(qt_fetch, current, cpu, "qt_fetch/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fetcher);
+	local_qpw_lock(&qt->caches->lock);
+	depth = qt_allow_migration();
+	wake_up_process(fetcher);
+	while (raw_smp_processor_id() != cpu)
+		cond_resched();
+	qt_forbid_migration(depth);
+	local_qpw_unlock(&qt->caches->lock);
+}
+
+/*
+ * In every configuration lockdep reports that, as what is unlocked is not what
+ * was locked; and is off from then on, until the next boot.
+ */
+static void qt_test_lockdep_reports_migration(struct kunit *test)
+{
+	int cpu = qt_need_other_cpu(test);
+
+	qt_need_lockdep(test);
+	if (!end_lockdep)
+		kunit_skip(test, "needs test_qpw.end_lockdep=1, and ends lockdep");
+	qt_stay_off(test, cpu);
+	debug_locks_silent = 1;
+	kunit_warning_suppress(test)
+		qt_migrate_in_section(test, cpu);
+	debug_locks_silent = 0;
+	KUNIT_EXPECT_FALSE(test, debug_locks);
+}
+
 static void qt_init_locks(struct qt_fixture *qt)
 {
 	struct qt_cache *cache;
@@ -1427,6 +1501,7 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_reports_two_locks),
 	KUNIT_CASE(qt_test_reports_flip),
 	KUNIT_CASE(qt_test_reports_migration),
+	KUNIT_CASE(qt_test_lockdep_reports_migration),
 	{}
 };
 

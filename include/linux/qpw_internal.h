@@ -119,6 +119,7 @@ bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 				 struct workqueue_struct *wq,
 				 struct qpw_struct __percpu *qpws);
+void __init qpw_start_remote(const struct cpumask *cpus);
 void __init qpw_init(void);
 
 #ifdef CONFIG_LOCKDEP

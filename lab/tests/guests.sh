@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guests.sh uml|uml-up|qemu|qpw|qemu-debug|qemu-rt: boot the patched kernel and let its KUnit
-# suites and kselftests run. Every test of theirs is a line here, and so is the verdict on
-# each guest.
+# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-debug|qemu-rt: boot the patched kernel and
+# let its KUnit suites and kselftests run. Every test of theirs is a line here, and so is
+# the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -75,6 +75,22 @@ uml() {
 	require 'uml' qpw
 }
 
+# Lockdep is off after it has reported a section that migrated; so that has a boot of its
+# own, which runs nothing else
+migration() { # CONFIG
+	boot "$1 migration" "$(idle_guest)" "$1" 2 \
+		'kunit.filter_glob=qpw.*lockdep_reports* test_qpw.end_lockdep=1'
+	require "$1 migration" lockdep_reports_migration
+}
+
+# Without QPW its locks are local locks, and misuse is reported all the same
+uml-lockdep() {
+	boot 'uml-lockdep' "$(idle_guest)" uml-lockdep 2
+	require 'uml-lockdep' padata_mt
+	require 'uml-lockdep' reports_wrong_cpu
+	migration uml-lockdep
+}
+
 # Without padata the contract is the same
 uml-up() {
 	boot 'uml-up' "$(idle_guest)" uml-up 1
@@ -91,6 +107,7 @@ qemu-debug() {
 	require 'qemu-debug' padata_mt
 	require 'qemu-debug' qpw
 	require 'qemu-debug' reports_wrong_cpu
+	migration qemu-debug
 	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=padata:memory.sh'
 	require 'qemu-debug no memory' 'without: no helper, no error'
 	for first in lock locked; do
@@ -113,7 +130,9 @@ qemu-rt() {
 	boot 'qemu-rt' "$guest" qemu-rt 4
 	require 'qemu-rt' padata_mt
 	require 'qemu-rt' preempted_owner
+	require 'qemu-rt' reports_wrong_cpu
 	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
+	migration qemu-rt
 	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
@@ -243,6 +262,7 @@ mkdir -p "$LOG"
 case $1 in
 uml) uml ;;
 uml-up) uml-up ;;
+uml-lockdep) uml-lockdep ;;
 qemu) qemu ;;
 qpw) qpw ;;
 qemu-debug) qemu-debug ;;

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queue per-CPU work (QPW): which CPUs are in remote mode, by the boot parameter
+ * qpw=, and the list of them in sysfs
+ */
+
+#define pr_fmt(fmt) "qpw: " fmt
+
+#include <linux/bitmap.h>
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/device.h>
+#include <linux/init.h>
+#include <linux/qpw.h>
+#include <linux/sched/isolation.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+/* As given on the command line; a null pointer stands for auto */
+static char *qpw_param __initdata;
+
+static struct cpumask qpw_boot_cpus __initdata;
+
+static int __init qpw_setup(char *str)
+{
+	qpw_param = str;
+	return 1;
+}
+__setup("qpw=", qpw_setup);
+
+/* The CPUs that isolcpus= or nohz_full= isolate */
+static void __init qpw_choose_isolated(struct cpumask *cpus)
+{
+	static const enum hk_type types[] __initconst = {
+		HK_TYPE_DOMAIN_BOOT, HK_TYPE_KERNEL_NOISE,
+	};
+	const struct cpumask *housekeeping;
+	int cpu, i;
+
+	cpumask_clear(cpus);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		housekeeping = housekeeping_boot_cpumask(types[i]);
+		if (!housekeeping)
+			continue;
+		for_each_possible_cpu(cpu)
+			if (!cpumask_test_cpu(cpu, housekeeping))
+				cpumask_set_cpu(cpu, cpus);
+	}
+}
+
+/* More than any kernel has, to tell CPUs that do not exist from bad lists */
+#define QPW_LIST_BITS	65536
+
+/* A list that fits is left to nr_cpu_ids, so that "N" and "all" mean that. */
+static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
+{
+	static DECLARE_BITMAP(asked, QPW_LIST_BITS) __initdata;
+	unsigned int cpu;
+
+	if (bitmap_parselist(list, asked, nr_cpu_ids) &&
+	    bitmap_parselist(list, asked, QPW_LIST_BITS))
+		return false;
+	if (bitmap_empty(asked, QPW_LIST_BITS))
+		return false;
+
+	cpumask_clear(cpus);
+	for_each_set_bit(cpu, asked, QPW_LIST_BITS) {
+		if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
+			continue;
+		cpumask_set_cpu(cpu, cpus);
+		__clear_bit(cpu, asked);
+	}
+	if (!bitmap_empty(asked, QPW_LIST_BITS))
+		pr_warn("qpw=: CPUs %*pbl do not exist, using the others\n",
+			QPW_LIST_BITS, asked);
+	return true;
+}
+
+static bool __init qpw_parse(const char *str, struct cpumask *cpus)
+{
+	static const char *const all[] __initconst = { "1", "on", "y" };
+	static const char *const none[] __initconst = { "0", "off", "n" };
+
+	if (!strcmp(str, "auto")) {
+		qpw_choose_isolated(cpus);
+		return true;
+	}
+	if (strstarts(str, "cpus:"))
+		return qpw_parse_list(str + strlen("cpus:"), cpus);
+	if (match_string(all, ARRAY_SIZE(all), str) >= 0)
+		cpumask_copy(cpus, cpu_possible_mask);
+	else if (match_string(none, ARRAY_SIZE(none), str) >= 0)
+		cpumask_clear(cpus);
+	else
+		return false;
+	return true;
+}
+
+/**
+ * qpw_init - Put CPUs into remote mode as the command line says
+ *
+ * Context: At boot, on the only CPU there is, before anybody used a lock.
+ */
+void __init qpw_init(void)
+{
+	const char *str = qpw_param ?: "auto";
+
+	if (!qpw_parse(str, &qpw_boot_cpus)) {
+		pr_warn("qpw=%s is not auto, 1, on, y, 0, off, n or cpus:<list>; using auto\n",
+			str);
+		qpw_choose_isolated(&qpw_boot_cpus);
+	}
+	if (cpumask_empty(&qpw_boot_cpus)) {
+		pr_info("no CPU in remote mode\n");
+		return;
+	}
+
+	qpw_start_remote(&qpw_boot_cpus);
+	pr_info("CPUs in remote mode: %*pbl\n",
+		cpumask_pr_args(&qpw_boot_cpus));
+}
+
+#ifdef CONFIG_SYSFS
+static ssize_t qpw_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	cpumask_var_t cpus;
+	ssize_t len;
+	int cpu;
+
+	if (!zalloc_cpumask_var(&cpus, GFP_KERNEL))
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		if (__qpw_is_cpu_remote(cpu))
+			cpumask_set_cpu(cpu, cpus);
+	len = sysfs_emit(buf, "%*pbl\n", cpumask_pr_args(cpus));
+	free_cpumask_var(cpus);
+	return len;
+}
+static DEVICE_ATTR_RO(qpw);
+
+static int __init qpw_init_sysfs(void)
+{
+	struct device *root = bus_get_dev_root(&cpu_subsys);
+	int err;
+
+	if (!root)
+		return -ENODEV;
+	err = device_create_file(root, &dev_attr_qpw);
+	put_device(root);
+	return err;
+}
+device_initcall(qpw_init_sysfs);
+#endif
