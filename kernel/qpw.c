@@ -76,11 +76,30 @@
  * - The store of QPW_LEAVING is ordered before the wait by the barriers of
  *   synchronize_srcu(), and they pair with those of srcu_read_lock().
  *
- * **Room to leave.**  The spinlock's atomic operation could be saved as well:
- * mark the CPU, wait for a grace period, which ends all sections that missed
- * the mark, and only then drain.  For this, users do not rely on work having
- * been done before flush_percpu_work(), where one grace period can serve many
- * CPUs; and unlocking goes by nothing that a mark could change.
+ * **Room to leave: an owner without an atomic operation.**  Not built.  On
+ * kmalloc() and kfree() it would save the two locked operations that a CPU in
+ * remote mode executes and others do not, and leave it the test of a flag.
+ *
+ * Drainers would claim CPUs before they take their locks: set a flag of each,
+ * wait for one grace period of RCU for all of them, drain, and clear the flags
+ * once nobody drains any more.  The owner reads its flag with preemption off,
+ * and with acquire.  Where it is clear it does what it does in local mode; where
+ * it is set, compare and exchange.
+ *
+ * The invariant would be: *a drainer takes a lock only if every section of its
+ * CPU that found the flag clear has ended.*  Such a section is a reader of RCU,
+ * so the grace period sees to it.  A section that found the flag set excludes
+ * drainers by the word, also if the flag is cleared before it ends; and an
+ * interrupt in it, which finds the flag clear, meets the word.  Clearing the
+ * flag with release hands what was drained to the owner's next section.
+ *
+ * What it needs is here: unlocking goes neither by mode nor by flag, and users
+ * do not rely on work having been done before flush_percpu_work(), so that one
+ * grace period can serve many CPUs.  What it costs is that grace period in each
+ * drain: an idle CPU, and one that is nohz_full and in user space, do not notice
+ * it, but one that stays in the kernel for long gets an interrupt from RCU, and
+ * the caller waits for milliseconds rather than for some hundred instructions.
+ * PREEMPT_RT, where sections can be preempted, would keep its lock.
  */
 
 #include <linux/buffer_head.h>

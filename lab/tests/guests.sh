@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-debug|qemu-rt: boot the patched kernel and
-# let its KUnit suites and kselftests run. Every test of theirs is a line here, and so is
-# the verdict on each guest.
+# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-debug|qemu-rt|qemu-kcsan: boot the patched
+# kernel and let its KUnit suites and kselftests run. Every test of theirs is a line here,
+# and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -139,6 +139,32 @@ qemu-rt() {
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. wakes nobody up$'
 }
 
+# Ours, and all of what the series converts
+watched_objects() {
+	local objects=$ROOM/qemu-kcsan
+
+	echo "$objects"/kernel/{padata_mt,qpw,qpw_boot}.o "$objects"/mm/{folio,mlock,slub,mm_init}.o \
+		"$objects"/fs/buffer.o "$objects"/lib/test_{padata_mt,qpw}.o
+}
+
+# Data races
+qemu-kcsan() {
+	local guest
+	local -x TIMEOUT=1500
+
+	guest=$(kselftest_guest qemu-kcsan)
+	mv "$guest/run" "$guest/run-kselftest"
+	cp "$LAB/guest/kunit/run" "$guest/run-kunit"
+	cp "$LAB/guest/kcsan/run" "$guest/run"
+	# shellcheck disable=SC2046 # several
+	nm $(watched_objects) | awk '$2 ~ /^[tT]$/ { print $3 }' | sort -u >"$guest/functions"
+	boot 'qemu-kcsan' "$guest" qemu-kcsan 4 'kunit.autorun=0'
+	require 'qemu-kcsan' padata_mt
+	require 'qemu-kcsan' qpw
+	boot 'qemu-kcsan qpw=cpus:3' "$guest" qemu-kcsan 4 \
+		"kunit.autorun=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
+}
+
 qemu() {
 	local guest setting test
 
@@ -267,5 +293,6 @@ qemu) qemu ;;
 qpw) qpw ;;
 qemu-debug) qemu-debug ;;
 qemu-rt) qemu-rt ;;
+qemu-kcsan) qemu-kcsan ;;
 esac
 exit $failed

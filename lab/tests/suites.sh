@@ -52,7 +52,7 @@ boot() { # CASE SERIES
 	local name=suites-$1
 
 	SERIES=$2 OUT='' CONFIG=qemu-suites NAME=$name GUEST=$guest SMP=4 MEM=3G TIMEOUT=1500 \
-		CMDLINE='kunit.filter_glob=slub_test movable_node' \
+		CMDLINE='kunit.filter_glob=slub_test movable_node brd.rd_size=262144' \
 		"$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null ||
 		warn "$(tail -n1 "$LOG/$name.boot")"
 	results "$1" "$name"
