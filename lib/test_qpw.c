@@ -366,6 +366,7 @@ struct qt_meeting {
 	bool			held;
 	bool			asked;
 	bool			answered;
+	bool			in_irq;
 	bool			taken;
 	struct completion	ready;
 };
@@ -408,10 +409,13 @@ static void qt_try_and_tell(struct qt_meeting *m)
 	qt_tell(&m->answered);
 }
 
-/* In an interrupt */
-static void qt_try_in_irq(void *meeting)
+/* In an interrupt, or in the idle task of a CPU that has nothing else to do */
+static void qt_try_in_irq(void *data)
 {
-	qt_try_and_tell(meeting);
+	struct qt_meeting *m = data;
+
+	m->in_irq = in_hardirq();
+	qt_try_and_tell(m);
 }
 
 /* On a CPU of its own: be inside a section until there has been an answer. */
@@ -454,12 +458,14 @@ static void qt_test_trylock_in_irq(struct kunit *test)
 	qt_start(test, &m, cpu, qt_hold);
 	qt_wait_for(&m.held);
 	smp_call_function_single(cpu, qt_try_in_irq, &m, true);
+	KUNIT_EXPECT_TRUE(test, m.in_irq);
 	KUNIT_EXPECT_TRUE(test, m.answered);
 	KUNIT_EXPECT_FALSE(test, m.taken);
 	wait_for_completion(&m.ready);
 
 	smp_call_function_single(cpu, qt_try_in_irq, &m, true);
-	KUNIT_EXPECT_EQ(test, m.taken, !IS_ENABLED(CONFIG_PREEMPT_RT));
+	KUNIT_EXPECT_EQ(test, m.taken,
+			!(IS_ENABLED(CONFIG_PREEMPT_RT) && m.in_irq));
 }
 
 /* In a work function: try another CPU's lock while that CPU is in a section. */
@@ -1381,6 +1387,15 @@ static void qt_forbid_migration(unsigned int depth)
 			migrate_disable();
 }
 
+/* PREEMPT_RT preempts unasked, and would see the section: RCU knows it. */
+static void qt_relax_in_section(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		cpu_relax();
+	else
+		cond_resched();
+}
+
 static int qt_fetch(void *task)
 {
 	set_cpus_allowed_ptr(task, cpumask_of(smp_processor_id()));
@@ -1400,7 +1415,7 @@ static void qt_migrate_in_section(struct kunit *test, int cpu)
 	depth = qt_allow_migration();
 	wake_up_process(fetcher);
 	while (raw_smp_processor_id() != cpu)
-		cond_resched();
+		qt_relax_in_section();
 	qt_forbid_migration(depth);
 	local_qpw_unlock(&qt->caches->lock);
 }
