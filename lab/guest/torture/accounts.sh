@@ -28,35 +28,48 @@ free_memory() {
 # page KIND: how many were found and how many are counted
 page() { value $T/pages "$1"; }
 
-# Each CPU has charges in hand for the groups of late, and keeps those that it has used up;
-# an idle one has the memory map of its last process. A CPU gives all that back when it goes
-# off. CPU 0 does not: let it have a process of another group, and take the charges of that
-# back, with which the others go. Asking is not enough for the others: as we read
-# mm/memcontrol.c, a CPU that goes off while it is asked is taken to be still at it later.
+# A CPU keeps charges in hand for the groups of late, and more come where something is given
+# back: also late, and on another CPU. Of what is charged in bytes, moreover, whole pages may
+# wait in the group itself, in no CPU's hands, until a CPU begins to charge or give back for
+# it: a group that comes and goes makes one do so. So that all of this happens on CPU 0, the
+# others are off: on their way there they give back what they have. Asking them is not enough:
+# one that went off while it was asked is never asked again (FLUSHING_CACHED_CHARGE stays).
 drain_charges() {
-	local cpu other=/sys/fs/cgroup/other
+	local cpu
 
-	for cpu in 1 2 3; do
-		echo 0 >$CPUS/cpu$cpu/online
-		echo 1 >$CPUS/cpu$cpu/online
-	done
-	mkdir -p $other
-	taskset -c 0 sh -c "echo 0 >$other/cgroup.procs; exec true"
-	echo 0 >$other/memory.high
-	echo max >$other/memory.high
-}
-
-# Everything that is cached goes back to where it came from. Of what is charged in bytes
-# whole pages are given back only when something else is charged: a group that comes.
-drain() {
+	for cpu in 1 2 3; do echo 0 >$CPUS/cpu$cpu/online; done
 	mkdir $GROUP/nobody
 	rmdir $GROUP/nobody
-	echo 3 >/proc/sys/vm/drop_caches
+	await 50 nothing_charged
+	for cpu in 1 2 3; do echo 1 >$CPUS/cpu$cpu/online; done
+}
+
+# Once CPU 0 has given back what it has in hand
+nothing_charged() {
 	echo 0 >$GROUP/memory.high
 	echo max >$GROUP/memory.high
+	[ "$(cat $GROUP/memory.current)" = 0 ]
+}
+
+# Names and inodes too, and also where a group has only one in /proc or /sys, as it has of
+# what stress-ng read there. These are soon made again, so of those that it finds the kernel
+# scans half (do_shrink_slab() where seeks is 0), which of one is none, whenever it is asked.
+# If each counts for ten, half of that is left for the next time, and that is enough.
+drop_everything() {
+	local pressure
+
+	pressure=$(cat /proc/sys/vm/vfs_cache_pressure)
+	echo $((pressure * 10)) >/proc/sys/vm/vfs_cache_pressure
+	for _ in 1 2 3 4; do echo 3 >/proc/sys/vm/drop_caches; done
+	echo $pressure >/proc/sys/vm/vfs_cache_pressure
+}
+
+# Everything that is cached goes back to where it came from
+drain() {
+	drop_everything
+	echo 1 >$DEBUG/qpw_trigger/barrier
 	drain_charges
 	shrink_some 1
-	echo 1 >$DEBUG/qpw_trigger/barrier
 	cat /proc/sys/vm/stat_refresh
 }
 
@@ -123,7 +136,7 @@ agrees() {
 	[ "$1" = "$2" ]
 }
 
-# What it is that is charged
+# What it is that is charged, as counted at most 2 s ago
 kinds() {
 	awk '$2 && /^(anon|file|shmem|kernel|slab|percpu|sock|vmalloc|kernel_stack|pagetables) / {
 			printf "%s%s %d", comma, $1, $2
@@ -133,8 +146,8 @@ kinds() {
 
 # To the groups that are left, where what was charged to those that are gone has moved
 account_charges() {
-	what="$(cat $GROUP/memory.current) bytes left in groups ($(kinds))"
-	[ "${what%% *}" = 0 ]
+	what="$(cat $GROUP/memory.current) bytes left in groups"
+	[ "${what%% *}" = 0 ] || { what="$what ($(kinds))"; false; }
 }
 
 account_groups() {

@@ -46,12 +46,12 @@ in_load() {
 		echo 0 >$GROUP/load/cgroup.procs
 		[ ! -e /proc/self/make-it-fail ] || echo 1 >/proc/self/make-it-fail
 		exec "$@"
-	) >/dev/null 2>&1
+	)
 }
 
 write() { # NUMBER FILE
 	# shellcheck disable=SC2016 # for the other shell
-	in_load sh -c 'echo $1 >$2' write "$@"
+	in_load sh -c 'echo $1 >$2' write "$@" 2>/dev/null
 }
 
 run_jobs() { write 20 $JOBS/run; }
@@ -107,7 +107,7 @@ use_group() {
 		dd if=/dev/zero of=$3/ext4/brief bs=64k count=40
 		exec $3/qpw_task storm 20
 		' group $GROUP/brief $OBJECTS $T 2>/dev/null
-	await rmdir $GROUP/brief
+	await 300 rmdir $GROUP/brief
 	rm $T/tmpfs/brief $T/ext4/brief
 }
 
@@ -142,20 +142,27 @@ free_late() { echo 1 >$DEBUG/qpw_trigger/barrier; }
 # It tells if it could not get as much
 reclaim() { echo 1M >$GROUP/memory.reclaim 2>/dev/null || true; }
 
-# About a second of a stressor, in files of one disk or the other. That it finds no
-# resources (3) is no failure; where allocations fail, neither is anything else.
+# About a second of a stressor, in a folder of its own on one disk or the other. That it
+# finds no resources (3) is no failure; where allocations fail, neither is anything else.
 stress() { # STRESSOR
-	local disk=tmpfs status=0
+	local folder=$T/tmpfs/$1 status=0 said
 
 	random 2
-	[ "$n" = 0 ] || disk=ext4
+	[ "$n" = 0 ] || folder=$T/ext4/$1
 	random 500000
-	in_load stress-ng --quiet --seed "$n" --temp-path "$T/$disk" --timeout 1 \
+	mkdir "$folder" || return
+	said=$(in_load stress-ng --seed "$n" --temp-path "$folder" --timeout 1 \
 		--"$1" 1 --mmap-bytes 2m --vm-bytes 8m --hdd-bytes 4m --shm-bytes 2m \
-		--mremap-bytes 2m || status=$?
-	rm -rf /dev/shm/* "$T/$disk"/tmp-stress-ng*
+		--mremap-bytes 2m 2>&1) || status=$?
+	rm -rf "$folder"
+	[ "$1" != shm ] || rm -f /dev/shm/*
 	case $status in
 	0 | 3) ;;
-	*) [ -e /proc/self/make-it-fail ] || echo "$1: status $status" >>$T/failed ;;
+	*) [ -e /proc/self/make-it-fail ] || stressor_failed "$1" $status "$said" ;;
 	esac
+}
+
+stressor_failed() { # STRESSOR STATUS WHAT-IT-SAID
+	echo "$1: status $2" >>$T/failed
+	echo "$3" | grep -v ' info: ' | tail -n 5 | sed "s/^/# $1: /"
 }
