@@ -60,6 +60,7 @@ if [ "$mode" != fast ]; then
 	run_part qemu "$LAB/tests/guests.sh" qemu
 	run_part qpw "$LAB/tests/guests.sh" qpw
 	run_part qpw-code "$LAB/tests/qpw-code.sh"
+	run_part torture "$LAB/tests/torture.sh" qemu
 	part_kernel qemu-debug
 	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
 fi
@@ -68,7 +69,6 @@ if [ "$mode" = all ]; then
 	run_part qemu-rt "$LAB/tests/guests.sh" qemu-rt
 	run_part suites "$LAB/tests/suites.sh"
 	run_part matrix "$LAB/tests/matrix.sh"
-	run_part torture "$LAB/tests/torture.sh" qemu
 	run_part torture-debug "$LAB/tests/torture.sh" qemu-debug
 	run_part docs "$LAB/tests/docs.sh"
 	run_part bisect "$LAB/bisect.sh"
