@@ -67,6 +67,8 @@ fi
 if [ "$mode" = all ]; then
 	part_kernel qemu-rt
 	run_part qemu-rt "$LAB/tests/guests.sh" qemu-rt
+	part_kernel qemu-kcsan
+	run_part qemu-kcsan "$LAB/tests/guests.sh" qemu-kcsan
 	run_part suites "$LAB/tests/suites.sh"
 	run_part matrix "$LAB/tests/matrix.sh"
 	run_part torture-debug "$LAB/tests/torture.sh" qemu-debug

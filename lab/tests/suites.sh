@@ -58,15 +58,17 @@ boot() { # CASE SERIES
 	results "$1" "$name"
 }
 
-# What passes unpatched must pass patched
+# What passes unpatched must pass patched, and each guest come to its end
 compare() {
-	awk '
+	awk -v boots="$BOOTS" '
 		{ seen[$2]; count[$1, $2]++; bad[$1, $2] += $3 != 0 && $3 != 4; ran[$2] += $3 != 4 }
+		BEGIN { seen["end"] }
 		END { for (test in seen) {
 			u = bad["unpatched", test]; p = bad["patched", test]
-			if (count["patched", test] != count["unpatched", test])
+			if (count["patched", test] != count["unpatched", test] ||
+			    (test == "end" && count["patched", test] != boots))
 				line = "not ok suites: " test ": ran " count["patched", test] + 0 \
-					" times, unpatched " count["unpatched", test] + 0
+					" times, unpatched " count["unpatched", test] + 0 ", of " boots
 			else if (p && !u)
 				line = "not ok suites: " test ": fails patched only"
 			else
