@@ -605,7 +605,7 @@ static void padata_mt_release(struct padata_mt_worker *worker)
 {
 	lockdep_assert_held(&pool.lock);
 
-	pool.helping -= worker->helping;
+	WRITE_ONCE(pool.helping, pool.helping - worker->helping);
 	worker->helping = false;
 }
 
@@ -689,7 +689,7 @@ static void padata_mt_unlist(struct padata_mt_run *run)
 	if (list_empty(&run->pending))
 		return;
 	list_del_init(&run->pending);
-	pool.missing -= run->missing;
+	WRITE_ONCE(pool.missing, pool.missing - run->missing);
 	run->missing = 0;
 }
 
@@ -780,11 +780,11 @@ static void padata_mt_assign(struct padata_mt_worker *worker,
 {
 	lockdep_assert_held(&pool.lock);
 
-	pool.helping++;
+	WRITE_ONCE(pool.helping, pool.helping + 1);
 	worker->helping = true;
 	refcount_inc(&run->ref);
 	padata_mt_choose_cpu(worker, run);
-	pool.missing--;
+	WRITE_ONCE(pool.missing, pool.missing - 1);
 	if (--run->missing)
 		list_move_tail(&run->pending, &pool.pending);
 	else
@@ -883,7 +883,7 @@ static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
 	guard(raw_spinlock)(&pool.lock);
 
 	padata_mt_release(worker);
-	worker->run = NULL;
+	WRITE_ONCE(worker->run, NULL);
 
 	run = list_first_entry_or_null(&pool.pending, typeof(*run), pending);
 	if (run && padata_mt_has_room()) {
@@ -937,7 +937,7 @@ static bool padata_mt_find_run(struct padata_mt_worker *worker)
 		return padata_mt_wait_for_run(worker);
 
 	padata_mt_place(worker, run);
-	worker->run = run;
+	WRITE_ONCE(worker->run, run);
 
 	return true;
 }
@@ -1300,7 +1300,7 @@ static void padata_mt_add_missing(struct padata_mt_run *run, unsigned int more)
 {
 	scoped_guard(raw_spinlock, &pool.lock) {
 		run->missing += more;
-		pool.missing += more;
+		WRITE_ONCE(pool.missing, pool.missing + more);
 		WRITE_ONCE(run->threads, run->threads + more);
 		if (list_empty(&run->pending))
 			list_add_tail(&run->pending, &pool.pending);
@@ -1537,7 +1537,7 @@ early_initcall(padata_mt_init);
 /* Comes after clocksource_done_booting(). */
 static int __init padata_mt_init_late(void)
 {
-	pool.late = true;
+	WRITE_ONCE(pool.late, true);
 	return 0;
 }
 fs_initcall_sync(padata_mt_init_late);

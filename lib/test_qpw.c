@@ -188,12 +188,12 @@ static void qt_work_fn(struct qpw_struct *qpw)
 /* Holds a read value for a while, so that whoever is not excluded is noticed */
 static void qt_add(unsigned long *count, long delta)
 {
-	unsigned long old = READ_ONCE(*count);
+	unsigned long old = *count;
 	int i;
 
 	for (i = 0; i < 20; i++)
 		cpu_relax();
-	WRITE_ONCE(*count, old + delta);
+	*count = old + delta;
 }
 
 static void qt_drain_fn(struct qpw_struct *qpw)
@@ -206,12 +206,12 @@ static void qt_drain_fn(struct qpw_struct *qpw)
 	unsigned long flags;
 
 	qpw_lock(&caches->lock, cpu);
-	count = READ_ONCE(cache->count);
+	count = cache->count;
 	qt_add(&cache->count, -count);
 	qpw_unlock(&caches->lock, cpu);
 
 	qpw_lock_irqsave(&caches->trylock, flags, cpu);
-	trycount = READ_ONCE(cache->trycount);
+	trycount = cache->trycount;
 	qt_add(&cache->trycount, -trycount);
 	qpw_unlock_irqrestore(&caches->trylock, flags, cpu);
 
