@@ -154,6 +154,7 @@ qemu-kcsan() {
 
 	guest=$(kselftest_guest qemu-kcsan)
 	mv "$guest/run" "$guest/run-kselftest"
+	cp "$LAB/guest/kunit/run" "$guest/run-kunit"
 	cp "$LAB/guest/kcsan/run" "$guest/run"
 	# shellcheck disable=SC2046 # several
 	nm $(watched_objects) | awk '$2 ~ /^[tT]$/ { print $3 }' | sort -u >"$guest/functions"
