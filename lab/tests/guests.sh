@@ -125,6 +125,7 @@ qemu-debug() {
 # Where a lock's owner can be preempted, and unlocking may have to wake somebody up
 qemu-rt() {
 	local guest
+	local -x TIMEOUT=900
 
 	guest=$(kselftest_guest qemu-rt)
 	boot 'qemu-rt' "$guest" qemu-rt 4
@@ -139,12 +140,13 @@ qemu-rt() {
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. wakes nobody up$'
 }
 
-# Ours, and all of what the series converts
-watched_objects() {
+# Ours, and all of the files that the series converts
+watched_functions() {
 	local objects=$ROOM/qemu-kcsan
 
-	echo "$objects"/kernel/{padata_mt,qpw,qpw_boot}.o "$objects"/mm/{folio,mlock,slub,mm_init}.o \
-		"$objects"/fs/buffer.o "$objects"/lib/test_{padata_mt,qpw}.o
+	nm "$objects"/kernel/{padata_mt,qpw,qpw_boot}.o "$objects"/mm/{folio,mlock,slub,mm_init}.o \
+		"$objects"/fs/buffer.o "$objects"/lib/test_{padata_mt,qpw}.o |
+		awk '$2 ~ /^[tT]$/ { print $3 }' | sort -u
 }
 
 # Data races
@@ -156,8 +158,7 @@ qemu-kcsan() {
 	mv "$guest/run" "$guest/run-kselftest"
 	cp "$LAB/guest/kunit/run" "$guest/run-kunit"
 	cp "$LAB/guest/kcsan/run" "$guest/run"
-	# shellcheck disable=SC2046 # several
-	nm $(watched_objects) | awk '$2 ~ /^[tT]$/ { print $3 }' | sort -u >"$guest/functions"
+	watched_functions >"$guest/functions"
 	boot 'qemu-kcsan' "$guest" qemu-kcsan 4 'kunit.autorun=0'
 	require 'qemu-kcsan' padata_mt
 	require 'qemu-kcsan' qpw
