@@ -9,26 +9,44 @@
 need git qemu-system-x86_64 sparse codespell shellcheck
 mode=${1:-full}
 results=$LOG/check.results
-mkdir -p "$LOG"
 git -C "$TOP" rev-parse -q --verify HEAD >/dev/null || die "make check needs a git clone of the project"
+mkdir -p "$LOG"
 exec 8>"$LOG/.check.lock"
 flock -n 8 || die "another make check is at work in $BUILD"
 : >"$results"
 
+# `make check-all` takes hours. Where it was interrupted, it goes on with the parts that
+# were not run to their end on this commit; whether passed or failed, FORCE=1 repeats them.
+parts=$LOG/check
+if [ "$mode" = all ] && committed; then
+	parts=$LOG/check-all-$(git -C "$TOP" rev-parse --short=12 HEAD)
+	[ -z "${FORCE:-}" ] || rm -rf "$parts"
+else
+	rm -rf "$parts"
+fi
+mkdir -p "$parts"
+
 # The unabridged say of a test is in its own output; here only what is wrong
 run_part() { # LABEL COMMAND...
-	local label=$1 status=0 before
+	local label=$1 part=$parts/$1 begin=$SECONDS status=0
 	shift
 
-	before=$(wc -l <"$results")
-	say "check: $label"
-	"$@" 2>"$LOG/check-$label.log" 8>&- | tee -a "$results" || status=$?
-	if [ $status != 0 ] && ! tail -n +$((before + 1)) "$results" | has '^not ok '; then
-		tail -n 5 "$LOG/check-$label.log" >&2
-		echo "not ok $label: status $status ($LOG/check-$label.log)" | tee -a "$results"
-	elif [ "$(wc -l <"$results")" = "$before" ]; then
-		echo "not ok $label: no test ran" | tee -a "$results"
+	if [ -e "$part" ]; then
+		say "check: $label was run before on this commit"
+		cat "$part"
+	else
+		say "check: $label"
+		"$@" 2>"$LOG/check-$label.log" 8>&- | tee "$part.new" || status=$?
+		if [ $status != 0 ] && ! has '^not ok ' <"$part.new"; then
+			tail -n 5 "$LOG/check-$label.log" >&2
+			echo "not ok $label: status $status ($LOG/check-$label.log)" | tee -a "$part.new"
+		elif [ ! -s "$part.new" ]; then
+			echo "not ok $label: no test ran" | tee -a "$part.new"
+		fi
+		echo "# $label: $((SECONDS - begin)) s, $(date -u '+%F %R')" | tee -a "$part.new"
+		mv "$part.new" "$part"
 	fi
+	cat "$part" >>"$results"
 }
 
 count() { grep -cE "$1" "$results" || true; }

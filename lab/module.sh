@@ -19,12 +19,12 @@ build_module() { # SOURCE KERNEL OBJECTS
 
 # Install kselftests of the series' tree, linked statically, as `make kselftest-install`
 # would, for a kernel in build/BASE
-install_kselftests() { # COLLECTIONS CONFIG FOLDER
+install_kselftests() { # COLLECTIONS CONFIG FOLDER [VARIABLE=VALUE...]
 	local log=$LOG/kselftest-install.log
 
 	mkdir -p "$LOG"
 	make -s -C "$TREE/tools/testing/selftests" O="$ROOM/$2" KDIR="$ROOM/$2" \
 		CC='ccache gcc' TARGETS="$1" USERLDFLAGS=-static \
-		INSTALL_PATH="$3" install >"$log" 2>&1 ||
+		INSTALL_PATH="$3" "${@:4}" install >"$log" 2>&1 ||
 		die "cannot install the kselftests: $(tail -n1 "$log")"
 }

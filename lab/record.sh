@@ -8,7 +8,7 @@
 . "$LAB/measure.sh"
 
 state=$(git -C "$TOP" rev-parse --short=12 HEAD)
-[ -z "$(git -C "$TOP" status --porcelain)" ] || state="$state with uncommitted changes"
+committed || state="$state with uncommitted changes"
 mkdir -p "$TOP/results"
 {
 	echo "make check-all: $2"

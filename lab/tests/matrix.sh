@@ -15,8 +15,8 @@ failed=0
 compiles() { # CONFIG
 	local log=$LOG/build-matrix-$1.log
 
-	rm -rf "$ROOM/matrix/$1"
-	SRC=$TREE OUT=$ROOM/matrix/$1 CONFIG=$1 "$LAB/kernel.sh" >&2 || return 1
+	rm -rf "$ROOM/matrix-$1"
+	SRC=$TREE OUT=$ROOM/matrix-$1 CONFIG=$1 "$LAB/kernel.sh" >&2 || return 1
 	! grep -E 'warning:' "$log" >&2
 }
 
