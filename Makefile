@@ -5,7 +5,8 @@
 ## make run        set up, build, boot, and print the before/after tables
 ## make check      set up, then every test; ends with `N passed, N failed, N skipped`
 ## make check-fast static checks and KUnit on User Mode Linux: minutes
-## make check-all  the long parts too; results are recorded in results/
+## make check-all  the long parts too; results are recorded in results/. Goes on where it
+##                 was interrupted on the same commit, AGAIN=1: from the beginning
 ## make setup      install the Debian packages that are missing
 ##
 ## make tree       the kernel's source in build/7.3/linux, a commit per patch
@@ -28,7 +29,7 @@ BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
 export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
-	PART RUNS TORTURE_S SEED
+	PART RUNS TORTURE_S SEED AGAIN
 
 .PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot torture bench
 .NOTPARALLEL:

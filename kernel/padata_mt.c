@@ -699,7 +699,7 @@ static void padata_mt_unlist(struct padata_mt_run *run)
  */
 static void padata_mt_leave(struct padata_mt_run *run)
 {
-	if (list_empty(&run->pending) || !padata_mt_is_closed(run))
+	if (data_race(list_empty(&run->pending)) || !padata_mt_is_closed(run))
 		return;
 
 	guard(raw_spinlock)(&pool.lock);

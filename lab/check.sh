@@ -15,12 +15,17 @@ exec 8>"$LOG/.check.lock"
 flock -n 8 || die "another make check is at work in $BUILD"
 : >"$results"
 
+# What is tested, but for what `make check-all` records
+state=$(git -C "$TOP" rev-parse --short=12 HEAD)
+[ -z "$(git -C "$TOP" status --porcelain -- ':!results/check-all.txt')" ] ||
+	state="$state with uncommitted changes"
+
 # `make check-all` takes hours. Where it was interrupted, it goes on with the parts that
-# were not run to their end on this commit; whether passed or failed, FORCE=1 repeats them.
+# were not run to their end on this commit; whether passed or failed, AGAIN=1 repeats them.
 parts=$LOG/check
-if [ "$mode" = all ] && committed; then
-	parts=$LOG/check-all-$(git -C "$TOP" rev-parse --short=12 HEAD)
-	[ -z "${FORCE:-}" ] || rm -rf "$parts"
+if [ "$mode" = all ] && [[ $state != *' '* ]]; then
+	parts=$LOG/check-all-$state
+	[ -z "${AGAIN:-}" ] || rm -rf "$parts"
 else
 	rm -rf "$parts"
 fi
@@ -100,6 +105,6 @@ passed=$(($(count '^ok ') - skipped))
 say "checked in $((SECONDS - start)) s"
 [ "$failed" = 0 ] || { echo; echo 'failed:'; grep '^not ok ' "$results"; }
 summary="$passed passed, $failed failed, $skipped skipped"
-[ "$mode" != all ] || "$LAB/record.sh" "$results" "$summary" || failed=1
+[ "$mode" != all ] || "$LAB/record.sh" "$results" "$summary" "$state" || failed=1
 echo "$summary"
 [ "$failed" = 0 ]

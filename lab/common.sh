@@ -41,9 +41,6 @@ need() {
 # now and then kill the writer, and with pipefail turn a match into a failure.
 has() { grep -E "$@" >/dev/null; }
 
-# Is the project as committed, but for what `make check-all` records?
-committed() { [ -z "$(git -C "$TOP" status --porcelain -- ':!results/check-all.txt')" ]; }
-
 # Take the lock that is open as file descriptor FD
 wait_for_lock() { # FD "another command on ..."
 	flock -n "$1" || { say "waiting for $2"; flock "$1"; }

@@ -1,18 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# record.sh RESULTS SUMMARY: keep the outcome of `make check-all` in results/, with the
-# commit it was run on.
+# record.sh RESULTS SUMMARY COMMIT: keep the outcome of `make check-all` in results/, with
+# the commit it was run on.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/measure.sh"
 
-state=$(git -C "$TOP" rev-parse --short=12 HEAD)
-committed || state="$state with uncommitted changes"
 mkdir -p "$TOP/results"
 {
 	echo "make check-all: $2"
-	echo "commit: $state"
+	echo "commit: $3"
 	echo "date: $(date -u +%Y-%m-%d)"
 	echo "machine: $(machine)"
 	echo "compiler: $(gcc --version | sed -n 1p)"

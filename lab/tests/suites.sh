@@ -3,8 +3,9 @@
 #
 # The kernel's own tests of what the series touches give the same results as on the
 # unpatched kernel: SLUB's KUnit suite, kselftests, and padata's other half by the
-# self-tests of pcrypt. Both kernels are booted in turn, BOOTS times each (2); what fails on
-# both is said to. Of mm run those parts that a small guest has time and memory for.
+# self-tests of pcrypt. Both kernels are booted in turn, BOOTS times each (2), and as often
+# with two nodes for what needs them. Of mm run those parts that a small guest has time and
+# memory for.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -41,11 +42,11 @@ results() { # CASE NAME
 		sed -nE "s/^ok (slub_test[^ ]*).*/$1 \1 0/p; s/^not ok (slub_test[^ ]*).*/$1 \1 1/p"
 }
 
-boot() { # CASE SERIES
-	local name=suites-$1
+boot() { # CASE SERIES NODES
+	local name=suites-$1-$3
 
 	SERIES=$2 OUT='' CONFIG=qemu-suites NAME=$name GUEST=$guest SMP=4 MEM=3G TIMEOUT=1800 \
-		CMDLINE='kunit.filter_glob=slub_test movable_node numa=fake=2 brd.rd_size=262144' \
+		CMDLINE="kunit.filter_glob=slub_test numa=fake=$3 brd.rd_size=262144" \
 		"$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null ||
 		warn "$(tail -n1 "$LOG/$name.boot")"
 	results "$1" "$name"
@@ -64,7 +65,7 @@ compare() {
 		function judge(test, u, p,   fails) {
 			if (!count["patched", test] || !count["unpatched", test])
 				return "not ok suites: " test ": ran on one kernel only"
-			if (test == "end" && count["patched", test] + count["unpatched", test] != 2 * boots)
+			if (test == "end" && count["patched", test] + count["unpatched", test] != 4 * boots)
 				return "not ok suites: a guest did not come to its end"
 			if (!ran[test])
 				return "ok suites: " test " # SKIP on both"
@@ -87,7 +88,9 @@ for series in '' none; do
 done
 build_guest >&2
 for _ in $(seq "$BOOTS"); do
-	boot unpatched none
-	boot patched ''
+	for nodes in 1 2; do
+		boot unpatched none $nodes
+		boot patched '' $nodes
+	done
 done | tee "$LOG/suites.results" | compare | tee "$LOG/suites.compared"
 ! has '^not ok ' <"$LOG/suites.compared"
