@@ -699,6 +699,7 @@ static void padata_mt_unlist(struct padata_mt_run *run)
  */
 static void padata_mt_leave(struct padata_mt_run *run)
 {
+	/* Without the lock, for it is only a hint. */
 	if (data_race(list_empty(&run->pending)) || !padata_mt_is_closed(run))
 		return;
 
