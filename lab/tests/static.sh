@@ -129,7 +129,10 @@ test_codespell() {
 
 test_shellcheck() {
 	cd "$TOP"
-	git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck -x
+	{
+		git ls-files --cached --others --exclude-standard '*.sh'
+		git grep --untracked -lE '^#!/bin/(ba)?sh'
+	} | sort -u | xargs shellcheck -x
 }
 
 # The README has the figures that make bench found last
