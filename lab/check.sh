@@ -70,6 +70,7 @@ start=$SECONDS
 part_kernel uml
 run_part static "$LAB/tests/static.sh"
 run_part lab-model "$LAB/tests/lab-model.sh"
+run_part spin "$LAB/tests/spin.sh"
 run_part uml "$LAB/tests/guests.sh" uml
 if [ "$mode" != fast ]; then
 	run_part lab-series "$LAB/tests/lab-series.sh"
