@@ -19,11 +19,13 @@
  *   It may only try locks that are not irqsave, and meets the word that a plain
  *   store has set.
  * - *Remote mode and leaving.*  The CPU and one that drains it may both want to
- *   enter.  Both use compare and exchange.  The CPU waits with preemption off,
- *   possibly with interrupts off; the drainer holds the lock with interrupts
- *   off and waits for nothing meanwhile, so that ends soon.  The drainer waits
- *   with interrupts and preemption on, holding no other lock of this kind, so
- *   the CPU may do in its section whatever it could do before.
+ *   enter.  Both use cmpxchg.  The CPU waits with preemption disabled, possibly
+ *   with interrupts disabled.  The drainer holds the lock with interrupts
+ *   disabled and waits for nothing meanwhile, so only a hypervisor can extend
+ *   its critical section.  The drainer waits with interrupts and preemption
+ *   enabled, and holds no other lock of this type.  So the CPU may do in its
+ *   critical section whatever it could do before.  A drainer that must not wait
+ *   tries the lock.
  *
  * What keeps the modes apart:
  *
@@ -64,7 +66,9 @@
  * goes offline, its workers go on elsewhere while it still executes.  So a
  * work function is entered with migration disabled, and only on its CPU, or in
  * an SRCU section as any other drainer.  Otherwise it is dropped: the CPU is on
- * its way out, and callbacks for the dead CPU will drain it.
+ * its way out, and callbacks for the dead CPU will drain it.  The worker
+ * writes to the work which of the two it does, before it calls the function, and
+ * a flush reads that after the work is over.
  *
  * Work is set up as a work item and flushed as one in any mode.  If it has run
  * at once there is nothing to flush, whatever the CPU's mode is by then.
@@ -72,7 +76,7 @@
  * **Barriers.**
  *
  * - The release in qpw_publish_mode() pairs with the acquire in qpw_mode_of().
- * - The release of each unlock pairs with the acquire of the next lock.
+ * - The release in qpw_clear() pairs with the acquire in qpw_try_spin().
  * - The store of QPW_LEAVING is ordered before the wait by the barriers of
  *   synchronize_srcu(), and they pair with those of srcu_read_lock().
  *
@@ -102,12 +106,12 @@
  * PREEMPT_RT, where sections can be preempted, would keep its lock.
  */
 
-#include <linux/buffer_head.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/init.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/qpw.h>
@@ -198,7 +202,7 @@ static bool qpw_mark_local(qpw_lock_t *lock, bool tried)
 {
 	if (!tried)
 		return true;
-	if (atomic_read(&lock->locked))
+	if (qpw_is_locked(lock))
 		return false;
 	qpw_mark(lock);
 	return true;
@@ -222,9 +226,13 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
  * __qpw_lock_cpu - Take a given CPU's lock
  * @lock: The lock.
  * @tried: It is a qpw_trylock_t.
- * @cpu: Whose it is.
+ * @cpu: The CPU whose lock it is.
  *
- * Context: May sleep.  Returns with interrupts off.
+ * lockdep learns of each attempt before its outcome is known, so it reports a
+ * deadlock before the wait begins.  The attempt ends before interrupts are
+ * enabled: while it waits the drainer holds nothing that an interrupt could want.
+ *
+ * Context: May sleep.  Returns with interrupts disabled.
  */
 void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 {
@@ -234,17 +242,17 @@ void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 	WARN_ON_ONCE(irqs_disabled());
 	for (;;) {
 		local_irq_disable();
+		qpw_dep_acquire(lock);
 		if (qpw_try_cpu(lock, tried, cpu))
 			break;
+		qpw_dep_release(lock);
 		local_irq_enable();
 		waited = true;
-		/* Do not take the owner's cache line from it in vain. */
+		/* cmpxchg would take the cacheline away from the owner. */
 		do {
 			cpu_relax();
-		} while (atomic_read(&lock->locked));
+		} while (qpw_is_locked(lock));
 	}
-	/* Only now, as interrupts are off while the lock is held */
-	qpw_dep_acquire(lock);
 	if (waited)
 		atomic_long_inc(&qpw_counters_of(cpu)->remote_waits);
 }
@@ -254,15 +262,16 @@ EXPORT_SYMBOL_GPL(__qpw_lock_cpu);
  * __qpw_trylock_cpu - Take a given CPU's lock if it is free
  * @lock: The lock.
  * @tried: It is a qpw_trylock_t.
- * @cpu: Whose it is.
+ * @cpu: The CPU whose lock it is.
  *
- * Context: May sleep.  Returns with interrupts off if the lock was taken.
+ * Context: Interrupts enabled, may be atomic.  Returns with interrupts disabled
+ * if the lock was taken.
  *
  * Return: true if it was.
  */
 bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 {
-	might_sleep();
+	WARN_ON_ONCE(irqs_disabled());
 	local_irq_disable();
 	if (!qpw_try_cpu(lock, tried, cpu)) {
 		local_irq_enable();
@@ -298,8 +307,8 @@ void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
 		qpw_debug_unlock(lock, !qpw_takes_spinlock(cpu));
-	/* Pairs with the acquire in qpw_try_spin(). */
-	atomic_set_release(&lock->locked, 0);
+	qpw_dep_release(lock);
+	qpw_clear(lock);
 	qpw_note_hold(cpu);
 }
 EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
@@ -326,6 +335,7 @@ static bool qpw_run_remotely(struct qpw_struct *qpw)
 
 	trace_qpw_remote_run(cpu, qpw->func);
 	atomic_long_inc(&qpw_counters_of(cpu)->remote_runs);
+	WRITE_ONCE(qpw->dropped, false);
 	migrate_disable();
 	qpw->func(qpw);
 	migrate_enable();
@@ -429,10 +439,13 @@ void __qpw_work_fn(struct work_struct *work)
 	struct qpw_struct *qpw = container_of(work, struct qpw_struct, work);
 
 	migrate_disable();
-	if (likely(smp_processor_id() == qpw->cpu))
+	if (likely(smp_processor_id() == qpw->cpu)) {
+		/* Not later: nothing may be left of it when its function returns. */
+		WRITE_ONCE(qpw->dropped, false);
 		qpw->func(qpw);
-	else
-		qpw_run_remotely(qpw);
+	} else if (!qpw_run_remotely(qpw)) {
+		WRITE_ONCE(qpw->dropped, true);
+	}
 	migrate_enable();
 }
 EXPORT_SYMBOL_GPL(__qpw_work_fn);
@@ -451,8 +464,10 @@ static bool qpw_queue(int cpu, struct workqueue_struct *wq,
 	return true;
 }
 
-bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
-			    struct qpw_struct *qpw)
+/* Have a work function run by @run, or queue the work. */
+static bool qpw_run_or_queue(int cpu, struct workqueue_struct *wq,
+			     struct qpw_struct *qpw,
+			     bool (*run)(struct qpw_struct *qpw))
 {
 	bool done;
 
@@ -460,31 +475,69 @@ bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 		return qpw_queue(cpu, wq, qpw);
 
 	lockdep_assert(qpw->cpu == cpu);
-	/* Who flushes the work waits for what it takes, also if it runs here */
+	/* A flush waits for what the function takes, also if it runs here. */
 	lock_map_acquire(&qpw->work.lockdep_map);
-	done = qpw_run_for_caller(qpw);
+	done = run(qpw);
 	lock_map_release(&qpw->work.lockdep_map);
 	return done || qpw_queue(cpu, wq, qpw);
 }
+
+bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
+			    struct qpw_struct *qpw)
+{
+	return qpw_run_or_queue(cpu, wq, qpw, qpw_run_for_caller);
+}
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on);
+
+/*
+ * The function only tries the lock.  So nothing waits for its owner, and the
+ * owner needs no priority lent: PREEMPT_RT can do without the thread.
+ */
+bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
+				   struct qpw_struct *qpw)
+{
+	return qpw_run_or_queue(cpu, wq, qpw, qpw_run_remotely);
+}
+EXPORT_SYMBOL_GPL(__queue_percpu_work_on_nowait);
+
+/*
+ * Which of BITS_PER_LONG CPUs were not queued for, as they are in remote mode.
+ * The caller remembers that, because modes can change before it goes on, and
+ * not the works, because other callers may queue the same ones.
+ */
+static unsigned long qpw_queue_local(const struct cpumask *cpus, int first,
+				     struct workqueue_struct *wq,
+				     struct qpw_struct __percpu *qpws)
+{
+	unsigned long mask = cpumask_bits(cpus)[BIT_WORD(first)];
+	unsigned long remote = 0;
+	unsigned int bit;
+
+	for_each_set_bit(bit, &mask, min(BITS_PER_LONG, nr_cpu_ids - first)) {
+		int cpu = first + bit;
+
+		if (__qpw_is_cpu_remote(cpu))
+			remote |= BIT(bit);
+		else
+			qpw_queue(cpu, wq, per_cpu_ptr(qpws, cpu));
+	}
+	return remote;
+}
 
 void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 				 struct workqueue_struct *wq,
 				 struct qpw_struct __percpu *qpws)
 {
-	struct qpw_struct *qpw;
-	int cpu;
+	unsigned long remote;
+	unsigned int bit;
+	int first, cpu;
 
-	for_each_cpu(cpu, cpus) {
-		qpw = per_cpu_ptr(qpws, cpu);
-		qpw->deferred = __qpw_is_cpu_remote(cpu);
-		if (!qpw->deferred)
-			qpw_queue(cpu, wq, qpw);
-	}
-	for_each_cpu(cpu, cpus) {
-		qpw = per_cpu_ptr(qpws, cpu);
-		if (qpw->deferred)
-			__queue_percpu_work_on(cpu, wq, qpw);
+	for (first = 0; first < nr_cpu_ids; first += BITS_PER_LONG) {
+		remote = qpw_queue_local(cpus, first, wq, qpws);
+		for_each_set_bit(bit, &remote, BITS_PER_LONG) {
+			cpu = first + bit;
+			__queue_percpu_work_on(cpu, wq, per_cpu_ptr(qpws, cpu));
+		}
 	}
 }
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on_cpus);
@@ -495,17 +548,48 @@ static void qpw_publish_mode(int cpu, enum qpw_mode mode)
 	smp_store_release(per_cpu_ptr(&qpw_mode, cpu), mode);
 }
 
-/* In the stopper thread: nobody is inside a section of this CPU's locks. */
+/* Users of QPW that prepare a CPU for remote mode; under qpw_mode_lock */
+static LIST_HEAD(qpw_users);
+
+/* In the stopper thread: no critical section of this CPU's locks is in flight. */
 static int qpw_enter_mode(void *arg)
 {
 	enum qpw_mode mode = (long)arg;
+	struct qpw_user *user;
 
-	/* No task can cache more before it finds the mode. */
+	/* No task of this CPU runs between these calls and the new mode. */
 	if (mode == QPW_REMOTE)
-		invalidate_bh_lrus_cpu();
+		list_for_each_entry(user, &qpw_users, node)
+			user->enter();
 	qpw_publish_mode(smp_processor_id(), mode);
 	return 0;
 }
+
+static int qpw_enter_user(void *user)
+{
+	((struct qpw_user *)user)->enter();
+	return 0;
+}
+
+void __qpw_register_user(struct qpw_user *user)
+{
+	int cpu;
+
+	guard(cpus_read_lock)();
+	guard(mutex)(&qpw_mode_lock);
+	list_add_tail(&user->node, &qpw_users);
+	for_each_online_cpu(cpu)
+		if (qpw_mode_of(cpu) != QPW_LOCAL)
+			stop_one_cpu(cpu, qpw_enter_user, user);
+}
+EXPORT_SYMBOL_GPL(__qpw_register_user);
+
+void __qpw_unregister_user(struct qpw_user *user)
+{
+	guard(mutex)(&qpw_mode_lock);
+	list_del(&user->node);
+}
+EXPORT_SYMBOL_GPL(__qpw_unregister_user);
 
 static int qpw_change_mode(int cpu, enum qpw_mode mode)
 {

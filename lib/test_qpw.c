@@ -33,13 +33,22 @@
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
+#ifdef CONFIG_X86_LOCAL_APIC
+#include <asm/apic.h>
+#include <asm/nmi.h>
+#endif
+
 #define QT_DRAINS	30
 #define QT_FLIPS	8
 #define QT_INTERRUPTS	100
 #define QT_OBJECTS	300
+#define QT_QUEUED	64
 
 /* How long a test spins for an answer before it lets go and asks again */
 #define QT_SPINS	1000000
+
+/* How long an owner keeps its lock if no report comes */
+#define QT_REPORT_PATIENCE	(5 * HZ)
 
 /* After this a test fails; no test takes that long if all is well. */
 #define QT_PATIENCE	(20 * HZ)
@@ -68,6 +77,29 @@ struct qt_work {
 	bool			preemptible;
 	unsigned long		taken;
 	unsigned long		trytaken;
+	struct qt_intruder	*intruder;
+};
+
+/**
+ * struct qt_intruder - interrupts of owners while a drainer holds their locks
+ * @csd: The interrupt.
+ * @caches: The caches.
+ * @asked: How often the drainer sent it.
+ * @answered: The value of @asked that the interrupt saw.
+ * @in_irq: It was an interrupt, and not a poll of the idle task.
+ * @taken: It got the lock.
+ * @met: How often an interrupt found the lock held.
+ * @breaches: How often it got the lock nevertheless.
+ */
+struct qt_intruder {
+	call_single_data_t		csd;
+	struct qt_cache __percpu	*caches;
+	unsigned long			asked;
+	unsigned long			answered;
+	bool				in_irq;
+	bool				taken;
+	unsigned long			met;
+	unsigned long			breaches;
 };
 
 struct qt_adder {
@@ -83,6 +115,7 @@ struct qt_adder {
  * @caches: The caches.
  * @works: One work for each.
  * @adders: The threads that add to them.
+ * @intruders: Interrupts that try their locks while a drainer holds them.
  * @wq: The workqueue of @works, which runs one at a time.
  * @remote: The CPUs that were in remote mode before the test.
  */
@@ -91,6 +124,7 @@ struct qt_fixture {
 	struct qt_cache __percpu	*caches;
 	struct qt_work __percpu		*works;
 	struct qt_adder __percpu	*adders;
+	struct qt_intruder __percpu	*intruders;
 	struct workqueue_struct		*wq;
 	cpumask_var_t			remote;
 };
@@ -196,26 +230,68 @@ static void qt_add(unsigned long *count, long delta)
 	*count = old + delta;
 }
 
+/* In an interrupt of the owner, while a drainer holds the lock */
+static void qt_intrude(void *data)
+{
+	struct qt_intruder *intruder = data;
+	struct qt_cache __percpu *caches = intruder->caches;
+	unsigned long asked = READ_ONCE(intruder->asked);
+
+	intruder->in_irq = in_hardirq();
+	intruder->taken = local_qpw_trylock(&caches->trylock);
+	if (intruder->taken)
+		local_qpw_unlock(&caches->trylock);
+	/* Pairs with the acquire in qt_interrupt_owner(). */
+	smp_store_release(&intruder->answered, asked);
+}
+
+/*
+ * With the owner's lock held: let an interrupt of the owner try it.  Interrupts
+ * are disabled here, so do not wait for it forever.
+ */
+static void qt_interrupt_owner(struct qt_intruder *intruder, int cpu)
+{
+	unsigned long asked = intruder->asked + 1;
+	int i;
+
+	if (cpu == raw_smp_processor_id() || IS_ENABLED(CONFIG_PREEMPT_RT))
+		return;
+	WRITE_ONCE(intruder->asked, asked);
+	if (smp_call_function_single_async(cpu, &intruder->csd))
+		return;
+	for (i = 0; i < QT_SPINS && READ_ONCE(intruder->answered) != asked; i++)
+		cpu_relax();
+	/* Pairs with the release in qt_intrude(). */
+	if (smp_load_acquire(&intruder->answered) != asked)
+		return;
+	intruder->breaches += intruder->taken;
+	intruder->met += intruder->in_irq && !intruder->taken;
+}
+
 static void qt_drain_fn(struct qpw_struct *qpw)
 {
 	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
 	struct qt_cache __percpu *caches = work->qt->caches;
 	int cpu = qpw_get_cpu(qpw);
 	struct qt_cache *cache = per_cpu_ptr(caches, cpu);
-	unsigned long count, trycount;
-	unsigned long flags;
+	unsigned long trycount;
 
-	qpw_lock(&caches->lock, cpu);
-	count = cache->count;
-	qt_add(&cache->count, -count);
-	qpw_unlock(&caches->lock, cpu);
+	if (work->taken % 2) {
+		guard(qpw_lock)(&caches->lock, cpu);
+		work->taken += cache->count;
+		qt_add(&cache->count, -cache->count);
+	} else {
+		guard(qpw_lock_irq)(&caches->lock, cpu);
+		work->taken += cache->count;
+		qt_add(&cache->count, -cache->count);
+	}
 
-	qpw_lock_irqsave(&caches->trylock, flags, cpu);
+	qpw_lock_irq(&caches->trylock, cpu);
 	trycount = cache->trycount;
+	qt_interrupt_owner(work->intruder, cpu);
 	qt_add(&cache->trycount, -trycount);
-	qpw_unlock_irqrestore(&caches->trylock, flags, cpu);
+	qpw_unlock_irq(&caches->trylock, cpu);
 
-	work->taken += count;
 	work->trytaken += trycount;
 	work->runs++;
 }
@@ -227,6 +303,7 @@ static struct qt_work *qt_init_work(struct qt_fixture *qt, int cpu,
 
 	INIT_QPW(&work->qpw, fn, cpu);
 	work->qt = qt;
+	work->intruder = per_cpu_ptr(qt->intruders, cpu);
 	work->runs = 0;
 	work->gate = NULL;
 	init_completion(&work->done);
@@ -253,9 +330,13 @@ static void qt_check_work(struct kunit *test, int cpu)
 	KUNIT_EXPECT_TRUE(test, queue_percpu_work_on(cpu, qt->wq, &work->qpw));
 	if (remote) {
 		qt_check_run(test, work, remote);
-		KUNIT_EXPECT_FALSE(test, flush_percpu_work(&work->qpw));
+		KUNIT_EXPECT_EQ(test, flush_percpu_work(&work->qpw),
+				QPW_FLUSH_IDLE);
 	} else {
-		flush_percpu_work(&work->qpw);
+		KUNIT_EXPECT_NE(test, flush_percpu_work(&work->qpw),
+				QPW_FLUSH_DROPPED);
+		KUNIT_EXPECT_EQ(test, flush_percpu_work(&work->qpw),
+				QPW_FLUSH_IDLE);
 	}
 	qt_check_run(test, work, remote);
 }
@@ -290,30 +371,46 @@ static void qt_test_works_of_all_cpus(struct kunit *test)
 	cpus_read_unlock();
 }
 
+#ifdef CONFIG_QPW
+/* How many works are counted as queued, and as run remotely, if @cpu gets many */
+static void qt_count_works(struct kunit *test, int cpu, unsigned long *queued,
+			   unsigned long *remote_runs)
+{
+	struct qpw_stats before, after;
+	int i;
+
+	qpw_read_stats(cpu, &before);
+	for (i = 0; i < QT_QUEUED; i++)
+		qt_check_work(test, cpu);
+	qpw_read_stats(cpu, &after);
+	*queued = after.queued - before.queued;
+	*remote_runs = after.remote_runs - before.remote_runs;
+}
+
+/* Few enough others are drained meanwhile that each work was counted once. */
 static void qt_test_stats(struct kunit *test)
 {
-#ifdef CONFIG_QPW
 	int cpu = cpumask_first(cpu_online_mask);
-	struct qpw_stats before, after;
+	unsigned long queued, remote_runs;
 
 	qt_set_remote(test, cpu, false);
-	qpw_read_stats(cpu, &before);
-	qt_check_work(test, cpu);
-	qpw_read_stats(cpu, &after);
-	/* Drains of others may have been counted as well. */
-	KUNIT_EXPECT_GE(test, after.queued, before.queued + 1);
-	KUNIT_EXPECT_EQ(test, after.remote_runs, before.remote_runs);
+	qt_count_works(test, cpu, &queued, &remote_runs);
+	KUNIT_EXPECT_GE(test, queued, QT_QUEUED);
+	KUNIT_EXPECT_LT(test, queued, QT_QUEUED + QT_QUEUED / 2);
+	KUNIT_EXPECT_EQ(test, remote_runs, 0);
 
 	qt_set_remote(test, cpu, true);
-	qpw_read_stats(cpu, &before);
-	qt_check_work(test, cpu);
-	qpw_read_stats(cpu, &after);
-	KUNIT_EXPECT_EQ(test, after.queued, before.queued);
-	KUNIT_EXPECT_GE(test, after.remote_runs, before.remote_runs + 1);
-#else
-	qt_need_modes(test);
-#endif
+	qt_count_works(test, cpu, &queued, &remote_runs);
+	KUNIT_EXPECT_EQ(test, queued, 0);
+	KUNIT_EXPECT_GE(test, remote_runs, QT_QUEUED);
+	KUNIT_EXPECT_LT(test, remote_runs, QT_QUEUED + QT_QUEUED / 2);
 }
+#else
+static void qt_test_stats(struct kunit *test)
+{
+	qt_need_modes(test);
+}
+#endif
 
 static void qt_test_no_such_cpu(struct kunit *test)
 {
@@ -346,6 +443,17 @@ static void qt_test_sections(struct kunit *test)
 	local_qpw_unlock_irqrestore(&qt->caches->lock, flags);
 	KUNIT_EXPECT_FALSE(test, irqs_disabled());
 
+	local_qpw_lock_irq(&qt->caches->lock);
+	KUNIT_EXPECT_EQ(test, irqs_disabled(), !IS_ENABLED(CONFIG_PREEMPT_RT));
+	local_qpw_unlock_irq(&qt->caches->lock);
+	KUNIT_EXPECT_FALSE(test, irqs_disabled());
+
+	local_bh_disable();
+	local_qpw_lock_nested_bh(&qt->caches->lock);
+	local_qpw_unlock_nested_bh(&qt->caches->lock);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, preempt_count(), count);
+
 	local_qpw_lock(&qt->caches->trylock);
 	KUNIT_EXPECT_FALSE(test, local_qpw_trylock(&qt->caches->trylock));
 	local_qpw_unlock(&qt->caches->trylock);
@@ -354,6 +462,58 @@ static void qt_test_sections(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, local_qpw_trylock(&qt->caches->trylock));
 	local_qpw_unlock(&qt->caches->trylock);
 	KUNIT_EXPECT_EQ(test, preempt_count(), count);
+}
+
+/* A guard takes its lock, and releases it at the end of its scope. */
+static void qt_test_guards(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	qpw_lock_t __percpu *lock = &qt->caches->lock;
+	bool irqs_off = !IS_ENABLED(CONFIG_PREEMPT_RT);
+	int count = preempt_count();
+
+	qt_set_steady_modes(test);
+	scoped_guard(local_qpw_lock, lock) {
+		KUNIT_EXPECT_FALSE(test, irqs_disabled());
+		qpw_lockdep_assert_held(lock);
+	}
+	scoped_guard(local_qpw_lock_irq, lock) {
+		KUNIT_EXPECT_EQ(test, irqs_disabled(), irqs_off);
+		qpw_lockdep_assert_held(lock);
+	}
+	KUNIT_EXPECT_FALSE(test, irqs_disabled());
+	local_irq_disable();
+	if (irqs_off) {
+		scoped_guard(local_qpw_lock_irqsave, lock)
+			qpw_lockdep_assert_held(lock);
+	}
+	KUNIT_EXPECT_TRUE(test, irqs_disabled());
+	local_irq_enable();
+	local_bh_disable();
+	scoped_guard(local_qpw_lock_nested_bh, lock)
+		qpw_lockdep_assert_held(lock);
+	local_bh_enable();
+
+	migrate_disable();
+	scoped_guard(qpw_lock, lock, smp_processor_id())
+		qpw_lockdep_assert_held(lock);
+	scoped_guard(qpw_lock_irq, lock, smp_processor_id()) {
+		KUNIT_EXPECT_EQ(test, irqs_disabled(), irqs_off);
+		qpw_lockdep_assert_held(lock);
+	}
+	KUNIT_EXPECT_FALSE(test, irqs_disabled());
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, preempt_count(), count);
+}
+
+/* A lock that can be tried fits where that of local_trylock() does. */
+static void qt_test_size(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) || IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "locks are larger here");
+	KUNIT_EXPECT_EQ(test, sizeof(qpw_trylock_t), 1);
+	KUNIT_EXPECT_EQ(test, sizeof(qpw_trylock_t), sizeof(local_trylock_t));
+	KUNIT_EXPECT_LE(test, sizeof(qpw_lock_t), 1);
 }
 
 /*
@@ -367,6 +527,7 @@ struct qt_meeting {
 	bool			asked;
 	bool			answered;
 	bool			in_irq;
+	bool			in_nmi;
 	bool			taken;
 	struct completion	ready;
 };
@@ -466,6 +627,116 @@ static void qt_test_trylock_in_irq(struct kunit *test)
 	smp_call_function_single(cpu, qt_try_in_irq, &m, true);
 	KUNIT_EXPECT_EQ(test, m.taken,
 			!(IS_ENABLED(CONFIG_PREEMPT_RT) && m.in_irq));
+}
+
+#ifdef CONFIG_X86_LOCAL_APIC
+static struct qt_meeting *qt_nmi_meeting;
+
+static int qt_try_in_nmi(unsigned int val, struct pt_regs *regs)
+{
+	struct qt_meeting *m = READ_ONCE(qt_nmi_meeting);
+
+	if (raw_smp_processor_id() != m->cpu || qt_told(&m->answered))
+		return NMI_DONE;
+	m->in_nmi = in_nmi();
+	qt_try_and_tell(m);
+	return NMI_HANDLED;
+}
+
+static void qt_need_nmi(struct kunit *test, struct qt_meeting *m)
+{
+	int err;
+
+	WRITE_ONCE(qt_nmi_meeting, m);
+	err = register_nmi_handler(NMI_LOCAL, qt_try_in_nmi, NMI_FLAG_FIRST,
+				   "qpw_test");
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void qt_end_nmi(void)
+{
+	unregister_nmi_handler(NMI_LOCAL, "qpw_test");
+}
+
+static void qt_send_nmi(struct qt_meeting *m)
+{
+	__apic_send_IPI_mask(cpumask_of(m->cpu), NMI_VECTOR);
+}
+#else
+static void qt_need_nmi(struct kunit *test, struct qt_meeting *m)
+{
+	kunit_skip(test, "needs an NMI that this test knows to send, on x86");
+}
+
+static void qt_end_nmi(void) { }
+static void qt_send_nmi(struct qt_meeting *m) { }
+#endif
+
+/* The owner's own NMI does not get in, neither in local nor in remote mode. */
+static void qt_test_trylock_in_nmi(struct kunit *test)
+{
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = { .cpu = cpu };
+
+	qt_set_steady_modes(test);
+	qt_stay_off(test, cpu);
+	qt_need_nmi(test, &m);
+
+	qt_start(test, &m, cpu, qt_hold);
+	qt_wait_for(&m.held);
+	qt_send_nmi(&m);
+	wait_for_completion(&m.ready);
+	KUNIT_EXPECT_TRUE(test, m.in_nmi);
+	KUNIT_EXPECT_FALSE(test, m.taken);
+
+	m.answered = false;
+	m.in_nmi = false;
+	qt_send_nmi(&m);
+	qt_wait_for(&m.answered);
+	KUNIT_EXPECT_TRUE(test, m.in_nmi);
+	KUNIT_EXPECT_EQ(test, m.taken, !IS_ENABLED(CONFIG_PREEMPT_RT));
+	qt_end_nmi();
+}
+
+/* In a work function: with another CPU's lock held, send that CPU an NMI. */
+static void qt_hold_and_send_nmi_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	struct qt_meeting *m = work->meeting;
+	int cpu = qpw_get_cpu(qpw);
+
+	qpw_lock(&caches->trylock, cpu);
+	qt_send_nmi(m);
+	work->runs = qt_spin_for(&m->answered);
+	WRITE_ONCE(m->held, m->answered && m->taken);
+	qpw_unlock(&caches->trylock, cpu);
+	if (!work->runs)
+		qt_wait_for(&m->answered);
+}
+
+static void qt_test_others_exclude_nmi(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = { .qt = qt, .cpu = cpu };
+	struct qt_work *work;
+
+	qt_need_modes(test);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "no lock is taken in an NMI");
+	qt_set_modes(test, QT_REMOTE);
+	qt_stay_off(test, cpu);
+	qt_need_nmi(test, &m);
+	do {
+		m.answered = false;
+		work = qt_init_work(qt, cpu, qt_hold_and_send_nmi_fn);
+		work->meeting = &m;
+		queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	} while (!work->runs);
+	qt_end_nmi();
+	KUNIT_EXPECT_TRUE(test, m.in_nmi);
+	KUNIT_EXPECT_FALSE(test, m.held);
 }
 
 /* In a work function: try another CPU's lock while that CPU is in a section. */
@@ -711,6 +982,338 @@ static void qt_test_preempted_owner(struct kunit *test)
 }
 #endif
 
+/* Keeps works behind it from running; its CPU may go off meanwhile. */
+struct qt_blocker {
+	struct work_struct	work;
+	struct completion	started;
+	struct completion	gate;
+};
+
+static void qt_block_fn(struct work_struct *work)
+{
+	struct qt_blocker *blocker = container_of(work, struct qt_blocker, work);
+
+	complete(&blocker->started);
+	wait_for_completion(&blocker->gate);
+}
+
+static void qt_start_blocker(struct qt_fixture *qt, struct qt_blocker *blocker,
+			     int cpu)
+{
+	init_completion(&blocker->started);
+	init_completion(&blocker->gate);
+	INIT_WORK_ONSTACK(&blocker->work, qt_block_fn);
+	queue_work_on(cpu, qt->wq, &blocker->work);
+	wait_for_completion(&blocker->started);
+}
+
+static void qt_end_blocker(struct qt_blocker *blocker)
+{
+	complete(&blocker->gate);
+	flush_work(&blocker->work);
+	destroy_work_on_stack(&blocker->work);
+}
+
+/* Set up once, queued often, also while it is pending */
+static void qt_test_queue_often(struct kunit *test)
+{
+	const enum qt_mode *mode = test->param_value;
+	int cpu = cpumask_last(cpu_online_mask);
+	struct qt_fixture *qt = test->priv;
+	bool remote = *mode == QT_REMOTE;
+	struct qt_blocker blocker;
+	struct qt_work *work;
+	int i;
+
+	if (!remote && *mode != QT_LOCAL)
+		kunit_skip(test, "covered by other tests");
+	qt_set_modes(test, *mode);
+	work = qt_init_work(qt, cpu, qt_work_fn);
+	qt_start_blocker(qt, &blocker, cpu);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, remote || !i,
+				queue_percpu_work_on(cpu, qt->wq, &work->qpw));
+	KUNIT_EXPECT_EQ(test, work->runs, remote ? 3 : 0);
+	qt_end_blocker(&blocker);
+	flush_percpu_work(&work->qpw);
+	KUNIT_EXPECT_EQ(test, work->runs, remote ? 3 : 1);
+
+	KUNIT_EXPECT_TRUE(test, queue_percpu_work_on(cpu, qt->wq, &work->qpw));
+	flush_percpu_work(&work->qpw);
+	KUNIT_EXPECT_EQ(test, work->runs, remote ? 4 : 2);
+}
+
+/* Ends a work once @task waits for that. */
+struct qt_opener {
+	struct task_struct	*task;
+	struct completion	*gate;
+	bool			asked;
+};
+
+static int qt_open(void *data)
+{
+	struct qt_opener *opener = data;
+
+	qt_wait_for(&opener->asked);
+	while (task_is_running(opener->task))
+		cond_resched();
+	complete(opener->gate);
+	return 0;
+}
+
+static void qt_test_flush_waits(struct kunit *test)
+{
+	DECLARE_COMPLETION_ONSTACK(gate);
+	struct qt_opener opener = { .task = current, .gate = &gate };
+	int cpu = cpumask_first(cpu_online_mask);
+	struct qt_fixture *qt = test->priv;
+	struct task_struct *task;
+	struct qt_work *work;
+
+	qt_set_modes(test, QT_LOCAL);
+	work = qt_init_work(qt, cpu, qt_work_fn);
+	work->gate = &gate;
+	task = kthread_run(qt_open, &opener, "qpw_test_open");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	get_task_struct(task);
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	wait_for_completion(&work->started);
+	qt_tell(&opener.asked);
+	KUNIT_EXPECT_EQ(test, flush_percpu_work(&work->qpw), QPW_FLUSH_WAITED);
+	KUNIT_EXPECT_EQ(test, flush_percpu_work(&work->qpw), QPW_FLUSH_IDLE);
+	kthread_stop_put(task);
+}
+
+/* A thread that queues the works of all CPUs, as others do, too */
+struct qt_sharer {
+	struct qt_fixture	*qt;
+	bool			left_over;
+	struct completion	done;
+};
+
+static int qt_share(void *data)
+{
+	struct qt_sharer *sharer = data;
+	struct qt_cache __percpu *caches = sharer->qt->caches;
+	struct qt_work __percpu *works = sharer->qt->works;
+	int i, cpu;
+
+	for (i = 0; i < QT_DRAINS; i++) {
+		scoped_guard(local_qpw_lock, &caches->lock)
+			qt_add(this_cpu_ptr(&caches->count), 1);
+		cpus_read_lock();
+		queue_percpu_work_on_cpus(cpu_online_mask, sharer->qt->wq,
+					  &works->qpw);
+		for_each_online_cpu(cpu)
+			flush_percpu_work(&per_cpu_ptr(works, cpu)->qpw);
+		cpus_read_unlock();
+		/* Only this thread adds here, and it runs on this CPU only. */
+		scoped_guard(local_qpw_lock, &caches->lock)
+			sharer->left_over |= __this_cpu_read(caches->count);
+	}
+	complete(&sharer->done);
+	return 0;
+}
+
+static void qt_drain_shared_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	int cpu = qpw_get_cpu(qpw);
+	struct qt_cache *cache = per_cpu_ptr(caches, cpu);
+
+	guard(qpw_lock)(&caches->lock, cpu);
+	work->taken += cache->count;
+	qt_add(&cache->count, -cache->count);
+}
+
+#ifdef CONFIG_QPW
+static int qt_flipper_fn(void *data)
+{
+	unsigned int flips;
+	int cpu;
+
+	for (flips = 0; flips < QT_FLIPS; flips++) {
+		for_each_possible_cpu(cpu)
+			qpw_set_remote(cpu, (flips + cpu) % 2);
+		cond_resched();
+	}
+	complete(data);
+	return 0;
+}
+#endif
+
+static void qt_start_flipper(struct kunit *test, struct completion *done)
+{
+#ifdef CONFIG_QPW
+	struct task_struct *task;
+
+	task = kthread_run(qt_flipper_fn, done, "qpw_test_flip");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+#endif
+}
+
+/* Several callers queue the same works: each finds its own CPU drained. */
+static void qt_test_shared_works(struct kunit *test)
+{
+	const enum qt_mode *mode = test->param_value;
+	DECLARE_COMPLETION_ONSTACK(flipped);
+	struct qt_fixture *qt = test->priv;
+	struct qt_sharer *sharers, *sharer;
+	struct task_struct *task;
+	int cpu;
+
+	sharers = kunit_kcalloc(test, nr_cpu_ids, sizeof(*sharers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sharers);
+	qt_set_modes(test, *mode);
+	for_each_possible_cpu(cpu)
+		qt_init_work(qt, cpu, qt_drain_shared_fn);
+	for_each_online_cpu(cpu) {
+		sharer = &sharers[cpu];
+		sharer->qt = qt;
+		init_completion(&sharer->done);
+		task = kthread_run_on_cpu(qt_share, sharer, cpu, "qpw_test/%u");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	}
+	if (*mode == QT_FLIPPING)
+		qt_start_flipper(test, &flipped);
+	else
+		complete(&flipped);
+	for_each_online_cpu(cpu) {
+		wait_for_completion(&sharers[cpu].done);
+		KUNIT_EXPECT_FALSE(test, sharers[cpu].left_over);
+		KUNIT_EXPECT_EQ(test, per_cpu_ptr(qt->works, cpu)->taken,
+				QT_DRAINS);
+	}
+	wait_for_completion(&flipped);
+}
+
+/* For callers that must not wait: it only tries the lock. */
+static void qt_try_drain_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	int cpu = qpw_get_cpu(qpw);
+
+	work->ran_on = raw_smp_processor_id();
+	work->ran_by = current;
+	work->runs++;
+	if (!qpw_trylock(&caches->trylock, cpu))
+		return;
+	work->trytaken++;
+	qpw_unlock(&caches->trylock, cpu);
+}
+
+static bool qt_queue_nowait(struct qt_work *work)
+{
+	guard(rcu)();
+	guard(preempt)();
+	return queue_percpu_work_on_nowait(work->qpw.cpu, work->qt->wq,
+					   &work->qpw);
+}
+
+/* It runs in a caller that must not sleep, and does not wait for the owner. */
+static void qt_test_nowait(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = {};
+	struct qt_work *work;
+
+	qt_need_modes(test);
+	qt_set_modes(test, QT_REMOTE);
+	qt_stay_off(test, cpu);
+	work = qt_init_work(qt, cpu, qt_try_drain_fn);
+	work->trytaken = 0;
+
+	qt_start(test, &m, cpu, qt_hold);
+	qt_wait_for(&m.held);
+	KUNIT_EXPECT_TRUE(test, qt_queue_nowait(work));
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	KUNIT_EXPECT_PTR_EQ(test, work->ran_by, current);
+	KUNIT_EXPECT_EQ(test, work->trytaken, 0);
+	qt_tell(&m.answered);
+	wait_for_completion(&m.ready);
+
+	KUNIT_EXPECT_TRUE(test, qt_queue_nowait(work));
+	KUNIT_EXPECT_EQ(test, work->runs, 2);
+	KUNIT_EXPECT_EQ(test, work->trytaken, 1);
+	KUNIT_EXPECT_EQ(test, flush_percpu_work(&work->qpw), QPW_FLUSH_IDLE);
+}
+
+static void qt_test_nowait_in_local_mode(struct kunit *test)
+{
+	int cpu = cpumask_last(cpu_online_mask);
+	struct qt_fixture *qt = test->priv;
+	struct qt_blocker blocker;
+	struct qt_work *work;
+
+	qt_set_modes(test, QT_LOCAL);
+	work = qt_init_work(qt, cpu, qt_try_drain_fn);
+	work->trytaken = 0;
+	qt_start_blocker(qt, &blocker, cpu);
+	KUNIT_EXPECT_TRUE(test, qt_queue_nowait(work));
+	KUNIT_EXPECT_FALSE(test, qt_queue_nowait(work));
+	KUNIT_EXPECT_EQ(test, work->runs, 0);
+	qt_end_blocker(&blocker);
+	flush_percpu_work(&work->qpw);
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	KUNIT_EXPECT_EQ(test, work->ran_on, cpu);
+	KUNIT_EXPECT_EQ(test, work->trytaken, 1);
+}
+
+#ifdef CONFIG_QPW
+/* Users that are told when a CPU enters remote mode, and what they found then */
+static DEFINE_PER_CPU(int, qt_entered);
+static bool qt_entered_preemptible, qt_entered_late;
+
+static void qt_enter(void)
+{
+	this_cpu_inc(qt_entered);
+	qt_entered_preemptible |= preemptible();
+	qt_entered_late |= qpw_is_cpu_remote(smp_processor_id());
+}
+
+static struct qpw_user qt_user = { .enter = qt_enter };
+
+static void qt_check_entered(struct kunit *test, int entered, bool late)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		KUNIT_EXPECT_EQ(test, per_cpu(qt_entered, cpu), entered);
+		per_cpu(qt_entered, cpu) = 0;
+	}
+	KUNIT_EXPECT_FALSE(test, qt_entered_preemptible);
+	KUNIT_EXPECT_EQ(test, qt_entered_late, late);
+	qt_entered_late = false;
+}
+
+static void qt_test_user(struct kunit *test)
+{
+	qt_set_modes(test, QT_LOCAL);
+	qpw_register_user(&qt_user);
+	qt_check_entered(test, 0, false);
+	qt_set_modes(test, QT_REMOTE);
+	qt_check_entered(test, 1, false);
+	qt_set_modes(test, QT_LOCAL);
+	qt_check_entered(test, 0, false);
+	qpw_unregister_user(&qt_user);
+
+	/* Not forgotten, nor called for CPUs that do not need it any more */
+	qt_set_modes(test, QT_REMOTE);
+	qt_check_entered(test, 0, false);
+	qpw_register_user(&qt_user);
+	qt_check_entered(test, 1, true);
+	qpw_unregister_user(&qt_user);
+}
+#else
+static void qt_test_user(struct kunit *test)
+{
+	qt_need_modes(test);
+}
+#endif
+
 /* Work that has begun, or that waits behind other work, when the mode flips */
 static void qt_test_flip_before_flush(struct kunit *test)
 {
@@ -850,15 +1453,38 @@ static void qt_test_drains_are_independent(struct kunit *test)
 }
 #endif
 
+/* In each of the ways to take the lock of this CPU */
+static void qt_add_by(struct qt_cache __percpu *caches, unsigned long way)
+{
+	switch (way % 4) {
+	case 0:
+		scoped_guard(local_qpw_lock, &caches->lock)
+			qt_add(this_cpu_ptr(&caches->count), 1);
+		break;
+	case 1:
+		scoped_guard(local_qpw_lock_irq, &caches->lock)
+			qt_add(this_cpu_ptr(&caches->count), 1);
+		break;
+	case 2:
+		scoped_guard(local_qpw_lock_irqsave, &caches->lock)
+			qt_add(this_cpu_ptr(&caches->count), 1);
+		break;
+	case 3:
+		local_bh_disable();
+		scoped_guard(local_qpw_lock_nested_bh, &caches->lock)
+			qt_add(this_cpu_ptr(&caches->count), 1);
+		local_bh_enable();
+		break;
+	}
+}
+
 static int qt_adder_fn(void *data)
 {
 	struct qt_adder *adder = data;
 	struct qt_cache __percpu *caches = adder->qt->caches;
 
 	while (!kthread_should_stop()) {
-		local_qpw_lock(&caches->lock);
-		qt_add(this_cpu_ptr(&caches->count), 1);
-		local_qpw_unlock(&caches->lock);
+		qt_add_by(caches, adder->added);
 		WRITE_ONCE(adder->added, adder->added + 1);
 
 		if (local_qpw_trylock(&caches->trylock)) {
@@ -930,6 +1556,24 @@ static void qt_add_in_irq(void *data)
 	this_cpu_dec(qt->works->trytaken);
 }
 
+/* How often an interrupt of an owner found the lock held by a drainer */
+static unsigned long qt_count_met(struct qt_fixture *qt)
+{
+	unsigned long met = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		met += per_cpu_ptr(qt->intruders, cpu)->met;
+	return met;
+}
+
+/* In modes that stay, so that it can be waited for */
+static bool qt_may_meet(const enum qt_mode *mode)
+{
+	return (*mode == QT_REMOTE || *mode == QT_MIXED) &&
+	       num_online_cpus() > 1 && !IS_ENABLED(CONFIG_PREEMPT_RT);
+}
+
 static void qt_check_counts(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;
@@ -942,33 +1586,10 @@ static void qt_check_counts(struct kunit *test)
 		KUNIT_EXPECT_GT(test, adder->added, 0);
 		KUNIT_EXPECT_EQ(test, adder->added, work->taken);
 		KUNIT_EXPECT_EQ(test, adder->tryadded, work->trytaken);
+		KUNIT_EXPECT_EQ(test, work->intruder->breaches, 0);
 	}
-}
-
-#ifdef CONFIG_QPW
-static int qt_flipper_fn(void *data)
-{
-	unsigned int flips;
-	int cpu;
-
-	for (flips = 0; flips < QT_FLIPS; flips++) {
-		for_each_possible_cpu(cpu)
-			qpw_set_remote(cpu, (flips + cpu) % 2);
-		cond_resched();
-	}
-	complete(data);
-	return 0;
-}
-#endif
-
-static void qt_start_flipper(struct kunit *test, struct completion *done)
-{
-#ifdef CONFIG_QPW
-	struct task_struct *task;
-
-	task = kthread_run(qt_flipper_fn, done, "qpw_test_flip");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
-#endif
+	if (qt_may_meet(test->param_value))
+		KUNIT_EXPECT_GT(test, qt_count_met(qt), 0);
 }
 
 /* On a busy machine an adder may have to wait for its first turn. */
@@ -987,17 +1608,23 @@ static void qt_test_load(struct kunit *test)
 {
 	const enum qt_mode *mode = test->param_value;
 	DECLARE_COMPLETION_ONSTACK(flipped);
+	unsigned long end = jiffies + QT_PATIENCE;
 	struct qt_fixture *qt = test->priv;
 	int drains = 0;
 
 	qt_set_modes(test, *mode);
+	/* That one is then drained from another CPU, and its interrupts meet that. */
+	if (num_online_cpus() > 1)
+		qt_stay_off(test, cpumask_last(cpu_online_mask));
 	qt_start_adders(test);
 	if (*mode == QT_FLIPPING)
 		qt_start_flipper(test, &flipped);
 	else
 		complete(&flipped);
 	while (drains++ < QT_DRAINS || !completion_done(&flipped) ||
-	       !qt_all_added(qt)) {
+	       !qt_all_added(qt) ||
+	       (qt_may_meet(mode) && !qt_count_met(qt) &&
+		time_before(jiffies, end))) {
 		qt_drain_all(test);
 		if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 			on_each_cpu(qt_add_in_irq, qt, true);
@@ -1083,7 +1710,8 @@ static void qt_check_offline(struct kunit *test, int cpu, bool remote)
 	qt_set_remote(test, cpu, remote);
 	work = qt_init_work(qt, cpu, qt_work_fn);
 	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
-	flush_percpu_work(&work->qpw);
+	KUNIT_EXPECT_EQ(test, !remote,
+			flush_percpu_work(&work->qpw) == QPW_FLUSH_DROPPED);
 	KUNIT_EXPECT_EQ(test, work->runs, remote);
 
 	/* Callbacks for dead CPUs take the lock in any mode, as a lock. */
@@ -1114,38 +1742,6 @@ static void qt_test_hotplug(struct kunit *test)
 	qt_check_work(test, cpu);
 }
 
-/* Keeps works behind it from running; its CPU may go off meanwhile. */
-struct qt_blocker {
-	struct work_struct	work;
-	struct completion	started;
-	struct completion	gate;
-};
-
-static void qt_block_fn(struct work_struct *work)
-{
-	struct qt_blocker *blocker = container_of(work, struct qt_blocker, work);
-
-	complete(&blocker->started);
-	wait_for_completion(&blocker->gate);
-}
-
-static void qt_start_blocker(struct qt_fixture *qt, struct qt_blocker *blocker,
-			     int cpu)
-{
-	init_completion(&blocker->started);
-	init_completion(&blocker->gate);
-	INIT_WORK_ONSTACK(&blocker->work, qt_block_fn);
-	queue_work_on(cpu, qt->wq, &blocker->work);
-	wait_for_completion(&blocker->started);
-}
-
-static void qt_end_blocker(struct qt_blocker *blocker)
-{
-	complete(&blocker->gate);
-	flush_work(&blocker->work);
-	destroy_work_on_stack(&blocker->work);
-}
-
 /*
  * Work that is pending when its CPU goes off is left to the worker, which runs
  * anywhere: not on another CPU's cache.  Only in remote mode anybody may do it.
@@ -1157,6 +1753,7 @@ static void qt_test_offline_before_run(struct kunit *test)
 	struct qt_fixture *qt = test->priv;
 	bool remote = *mode == QT_REMOTE;
 	struct qt_blocker blocker;
+	enum qpw_flush flush;
 	struct qt_work *work;
 	int err;
 
@@ -1170,12 +1767,18 @@ static void qt_test_offline_before_run(struct kunit *test)
 	if (!err && remote)
 		err = qpw_set_remote(cpu, true);
 	qt_end_blocker(&blocker);
-	flush_percpu_work(&work->qpw);
+	flush = flush_percpu_work(&work->qpw);
 	if (err)
 		kunit_skip(test, "CPU %d cannot be taken offline", cpu);
 
 	KUNIT_EXPECT_EQ(test, work->runs, remote);
+	KUNIT_EXPECT_EQ(test, flush == QPW_FLUSH_DROPPED, !remote);
 	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
+
+	/* The next time it is queued, it runs, and that is what counts then. */
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	KUNIT_EXPECT_NE(test, flush_percpu_work(&work->qpw), QPW_FLUSH_DROPPED);
+	KUNIT_EXPECT_EQ(test, work->runs, remote + 1);
 }
 #else
 static void qt_test_hotplug(struct kunit *test)
@@ -1439,8 +2042,79 @@ static void qt_test_lockdep_reports_migration(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, debug_locks);
 }
 
-static void qt_init_locks(struct qt_fixture *qt)
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+/* Stands for a lock that a drainer holds, and that owners take in sections */
+static struct lock_class_key qt_outer_key;
+static struct lockdep_map qt_outer =
+	STATIC_LOCKDEP_MAP_INIT("qt_outer", &qt_outer_key);
+
+/* Inside a section, until lockdep has reported something, for some seconds */
+static int qt_hold_until_report(void *meeting)
 {
+	unsigned long end = jiffies + QT_REPORT_PATIENCE;
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+
+	local_qpw_lock(&caches->trylock);
+	lock_map_acquire(&qt_outer);
+	lock_map_release(&qt_outer);
+	qt_tell(&m->held);
+	while (READ_ONCE(debug_locks) && time_before(jiffies, end))
+		cpu_relax();
+	m->answered = !READ_ONCE(debug_locks);
+	local_qpw_unlock(&caches->trylock);
+	complete(&m->ready);
+	return 0;
+}
+
+/* In a work function: the other way round */
+static void qt_lock_in_wrong_order_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	int cpu = qpw_get_cpu(qpw);
+
+	lock_map_acquire(&qt_outer);
+	qpw_lock(&caches->trylock, cpu);
+	qpw_unlock(&caches->trylock, cpu);
+	lock_map_release(&qt_outer);
+	work->runs++;
+}
+
+/* lockdep reports a deadlock while the drainer waits, not when it has the lock. */
+static void qt_test_lockdep_reports_deadlock(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = {};
+	struct qt_work *work;
+
+	qt_need_modes(test);
+	qt_need_lockdep(test);
+	if (!end_lockdep)
+		kunit_skip(test, "needs test_qpw.end_lockdep=1, and ends lockdep");
+	qt_set_modes(test, QT_REMOTE);
+	qt_stay_off(test, cpu);
+	debug_locks_silent = 1;
+	qt_start(test, &m, cpu, qt_hold_until_report);
+	qt_wait_for(&m.held);
+	work = qt_init_work(qt, cpu, qt_lock_in_wrong_order_fn);
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	wait_for_completion(&m.ready);
+	debug_locks_silent = 0;
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	KUNIT_EXPECT_TRUE(test, m.answered);
+}
+#else
+static void qt_test_lockdep_reports_deadlock(struct kunit *test)
+{
+	qt_need_lockdep(test);
+}
+#endif
+
+static void qt_init_percpu(struct qt_fixture *qt)
+{
+	struct qt_intruder *intruder;
 	struct qt_cache *cache;
 	int cpu;
 
@@ -1448,6 +2122,9 @@ static void qt_init_locks(struct qt_fixture *qt)
 		cache = per_cpu_ptr(qt->caches, cpu);
 		qpw_lock_init(&cache->lock);
 		qpw_trylock_init(&cache->trylock);
+		intruder = per_cpu_ptr(qt->intruders, cpu);
+		intruder->caches = qt->caches;
+		INIT_CSD(&intruder->csd, qt_intrude, intruder);
 	}
 }
 
@@ -1463,11 +2140,12 @@ static int qt_init(struct kunit *test)
 	qt->caches = alloc_percpu(struct qt_cache);
 	qt->works = alloc_percpu(struct qt_work);
 	qt->adders = alloc_percpu(struct qt_adder);
+	qt->intruders = alloc_percpu(struct qt_intruder);
 	qt->wq = alloc_workqueue("qpw_test", WQ_PERCPU, 1);
-	if (!qt->caches || !qt->works || !qt->adders || !qt->wq ||
-	    !zalloc_cpumask_var(&qt->remote, GFP_KERNEL))
+	if (!qt->caches || !qt->works || !qt->adders || !qt->intruders ||
+	    !qt->wq || !zalloc_cpumask_var(&qt->remote, GFP_KERNEL))
 		return -ENOMEM;
-	qt_init_locks(qt);
+	qt_init_percpu(qt);
 	for_each_possible_cpu(cpu)
 		if (qpw_is_cpu_remote(cpu))
 			cpumask_set_cpu(cpu, qt->remote);
@@ -1481,12 +2159,15 @@ static void qt_exit(struct kunit *test)
 	if (!qt)
 		return;
 	qt_stop_adders(qt);
+	/* An interrupt that was sent late may still be under way. */
+	kick_all_cpus_sync();
 #ifdef CONFIG_QPW
 	for (int cpu = 0; cpu < nr_cpu_ids; cpu++)
 		qpw_set_remote(cpu, cpumask_test_cpu(cpu, qt->remote));
 #endif
 	free_cpumask_var(qt->remote);
 	destroy_workqueue(qt->wq);
+	free_percpu(qt->intruders);
 	free_percpu(qt->adders);
 	free_percpu(qt->works);
 	free_percpu(qt->caches);
@@ -1498,11 +2179,21 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_stats),
 	KUNIT_CASE(qt_test_no_such_cpu),
 	KUNIT_CASE_PARAM(qt_test_sections, qt_mode_gen_params),
+	KUNIT_CASE_PARAM(qt_test_guards, qt_mode_gen_params),
+	KUNIT_CASE(qt_test_size),
 	KUNIT_CASE_PARAM(qt_test_trylock_in_irq, qt_mode_gen_params),
+	KUNIT_CASE_PARAM(qt_test_trylock_in_nmi, qt_mode_gen_params),
+	KUNIT_CASE(qt_test_others_exclude_nmi),
 	KUNIT_CASE(qt_test_owner_excludes_others),
 	KUNIT_CASE(qt_test_others_exclude_owner),
 	KUNIT_CASE(qt_test_waits_with_irqs_on),
 	KUNIT_CASE(qt_test_preempted_owner),
+	KUNIT_CASE_PARAM(qt_test_queue_often, qt_mode_gen_params),
+	KUNIT_CASE(qt_test_flush_waits),
+	KUNIT_CASE_PARAM(qt_test_shared_works, qt_mode_gen_params),
+	KUNIT_CASE(qt_test_nowait),
+	KUNIT_CASE(qt_test_nowait_in_local_mode),
+	KUNIT_CASE(qt_test_user),
 	KUNIT_CASE(qt_test_flip_before_flush),
 	KUNIT_CASE(qt_test_leaving_waits),
 	KUNIT_CASE(qt_test_drains_are_independent),
@@ -1517,6 +2208,7 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_reports_flip),
 	KUNIT_CASE(qt_test_reports_migration),
 	KUNIT_CASE(qt_test_lockdep_reports_migration),
+	KUNIT_CASE(qt_test_lockdep_reports_deadlock),
 	{}
 };
 

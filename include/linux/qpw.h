@@ -9,11 +9,12 @@
 /**
  * DOC: Semantics
  *
- * A per-CPU cache is guarded by a lock that only its CPU takes, so whoever
- * wants to drain it has to queue work there.  An isolated CPU is thereby thrown
- * off its task; or, where that task does not yield, the work never runs.  With
- * QPW a CPU can be put into *remote mode*: then others take the lock of its
- * caches as well, and queue_percpu_work_on() does the work in its caller.
+ * Only the owner, the CPU that a per-CPU cache belongs to, takes the lock of
+ * that cache.  To drain the cache, another CPU must queue work on the owner.  On
+ * an isolated CPU that work preempts the task that the CPU is isolated for; if
+ * this task does not yield, the work never runs.  With QPW a CPU can be put into
+ * *remote mode*: other CPUs then take the locks of its caches as well, and
+ * queue_percpu_work_on() runs the work function in its caller.
  *
  * Mode is a property of each CPU.  What the calls do:
  *
@@ -26,18 +27,40 @@
  * PREEMPT_RT       as local_lock     takes the same    by mode, as above
  * ===============  ================  ================  ====================
  *
- * A CPU that is offline may be locked in any mode from CPU hotplug callbacks.
+ * CPU hotplug callbacks may take the lock of an offline CPU in any mode.
  *
- * The argument @cpu of qpw_lock() and its like says whose lock to take.  It is
- * meant for work functions, which get it from qpw_get_cpu(): queued work runs
- * on its own CPU, and work done by another CPU runs inside
- * queue_percpu_work_on().  All other code works on its own CPU's cache and uses
- * local_qpw_lock(), which finds that CPU once it cannot leave it any more.
+ * The argument @cpu of qpw_lock() and its variants selects the CPU whose lock to
+ * take.  Work functions use these; they get @cpu from qpw_get_cpu().  Queued
+ * work runs on its own CPU, and work for a CPU in remote mode runs inside
+ * queue_percpu_work_on().  All other code works on the cache of the CPU that it
+ * runs on.  It uses local_qpw_lock(), which first disables preemption
+ * (PREEMPT_RT: migration) and then looks up the CPU.
  *
- * Do not hold the locks of two CPUs at once.  Hold another CPU's lock for a
- * moment only: move what is cached aside, unlock, then work on it.  If others
- * rely on the cache being empty, detach from it only under a mutex that they
- * take too, and keep that until flush_percpu_work() has returned.
+ * Which variant a work function needs depends on how the owner uses the lock:
+ *
+ * ==========================================  ==============================
+ * the owner uses                              the work function uses
+ * ==========================================  ==============================
+ * local_qpw_lock(), local_qpw_trylock()       qpw_lock()
+ * the ``_irq``, ``_irqsave`` or               qpw_lock_irq()
+ * ``_nested_bh`` variant
+ * any of these, and the caller cannot sleep   qpw_trylock()
+ * ==========================================  ==============================
+ *
+ * The first two differ only without ``CONFIG_QPW``, where they are local_lock()
+ * and local_lock_irq().  With it, another CPU can wait for the lock, and both
+ * disable interrupts while they hold it; on PREEMPT_RT neither does.
+ *
+ * Do not hold the locks of two CPUs at once.  Hold another CPU's lock only to
+ * move what is cached aside; unlock, then process it.  If an empty cache means
+ * to other code that all is done, detach only under a mutex that this code takes
+ * as well, and release the mutex after flush_percpu_work() has returned.
+ *
+ * **Setup.**  INIT_QPW() sets a work up once; it can then be queued any number
+ * of times, also while it is pending, and by several callers at once.  Unlike
+ * that of a work item, its function can run in several contexts at a time: in
+ * each caller that queues it for a CPU in remote mode, and, if the mode has just
+ * changed, in a worker.  The lock of the cache serializes them.
  *
  * **USAGE**::
  *
@@ -54,9 +77,8 @@
  *
  *	void widget_put(struct widget *widget)
  *	{
- *		local_qpw_lock(&widget_caches.lock);
+ *		guard(local_qpw_lock)(&widget_caches.lock);
  *		list_add(&widget->node, this_cpu_ptr(&widget_caches.widgets));
- *		local_qpw_unlock(&widget_caches.lock);
  *	}
  *
  *	static void widget_drain(struct qpw_struct *qpw)
@@ -64,12 +86,19 @@
  *		int cpu = qpw_get_cpu(qpw);
  *		LIST_HEAD(widgets);
  *
- *		qpw_lock(&widget_caches.lock, cpu);
- *		list_splice_init(per_cpu_ptr(&widget_caches.widgets, cpu),
- *				 &widgets);
- *		qpw_unlock(&widget_caches.lock, cpu);
- *
+ *		scoped_guard(qpw_lock, &widget_caches.lock, cpu)
+ *			list_splice_init(per_cpu_ptr(&widget_caches.widgets,
+ *						     cpu), &widgets);
  *		widgets_free(&widgets);
+ *	}
+ *
+ *	void __init widget_init(void)
+ *	{
+ *		int cpu;
+ *
+ *		for_each_possible_cpu(cpu)
+ *			INIT_QPW(per_cpu_ptr(&widget_drains, cpu), widget_drain,
+ *				 cpu);
  *	}
  *
  *	void widget_drain_all(void)
@@ -78,9 +107,6 @@
  *
  *		guard(cpus_read_lock)();
  *		guard(mutex)(&widget_drain_lock);
- *		for_each_online_cpu(cpu)
- *			INIT_QPW(per_cpu_ptr(&widget_drains, cpu), widget_drain,
- *				 cpu);
  *		queue_percpu_work_on_cpus(cpu_online_mask, system_percpu_wq,
  *					  &widget_drains);
  *		for_each_online_cpu(cpu)
@@ -90,7 +116,9 @@
 #ifndef _LINUX_QPW_H
 #define _LINUX_QPW_H
 
+#include <linux/cleanup.h>
 #include <linux/cpumask.h>
+#include <linux/list.h>
 #include <linux/local_lock.h>
 #include <linux/lockdep.h>
 #include <linux/preempt.h>
@@ -104,24 +132,50 @@ struct qpw_struct;
  * @qpw: The work, as given to queue_percpu_work_on().
  *
  * It is called with migration disabled: on the CPU of the work, or, if that is
- * in remote mode, on any.  Which one it is stays true until it returns.
+ * in remote mode, on any CPU.  Which of the two it is stays true until it
+ * returns.
  */
 typedef void (*qpw_func_t)(struct qpw_struct *qpw);
 
 /**
  * struct qpw_struct - work on the cache of one CPU
- * @work: What is queued where the CPU has to do the work itself.
+ * @work: The work item, queued unless the CPU is in remote mode.
  * @func: The work function.
  * @cpu: The CPU whose cache it works on.
- * @deferred: Private to queue_percpu_work_on_cpus().
+ * @dropped: A worker last dropped it; flush_percpu_work() reports that.
  *
- * To be set up with INIT_QPW() before each use.
+ * Set it up with INIT_QPW().
  */
 struct qpw_struct {
 	struct work_struct	work;
 	qpw_func_t		func;
 	int			cpu;
-	bool			deferred;
+	bool			dropped;
+};
+
+/**
+ * enum qpw_flush - what flush_percpu_work() found
+ * @QPW_FLUSH_IDLE: The work was neither pending nor running.
+ * @QPW_FLUSH_WAITED: It was, and its function has returned meanwhile.
+ * @QPW_FLUSH_DROPPED: When it was run last, its CPU was going offline, and its
+ *	function was not called.
+ */
+enum qpw_flush {
+	QPW_FLUSH_IDLE,
+	QPW_FLUSH_WAITED,
+	QPW_FLUSH_DROPPED,
+};
+
+/**
+ * struct qpw_user - what a user of QPW does when a CPU changes its mode
+ * @enter: Called on a CPU that enters remote mode, before any other CPU can
+ *	take its locks.  Runs in the stopper thread, with preemption disabled;
+ *	must not sleep.
+ * @node: Private to qpw_register_user().
+ */
+struct qpw_user {
+	void			(*enter)(void);
+	struct list_head	node;
 };
 
 #include <linux/qpw_internal.h>
@@ -146,8 +200,9 @@ struct qpw_struct {
  * @lock: The lock, a per-CPU qpw_lock_t or qpw_trylock_t.
  *
  * Context: Where local_lock() may be used.  Disables preemption (PREEMPT_RT:
- * migration).  May spin while another CPU holds the lock, which is for a few
- * hundred instructions at most.
+ * migration).  In remote mode it spins while another CPU holds the lock, which
+ * takes that CPU a few hundred instructions.  A hypervisor that deschedules the
+ * other CPU meanwhile extends this to one of its time slices.
  */
 #define local_qpw_lock(lock)		__local_qpw_lock(lock)
 
@@ -156,6 +211,20 @@ struct qpw_struct {
  * @lock: The lock.
  */
 #define local_qpw_unlock(lock)		__local_qpw_unlock(lock)
+
+/**
+ * local_qpw_lock_irq - Take the lock of this CPU and disable interrupts
+ * @lock: The lock, a per-CPU qpw_lock_t or qpw_trylock_t.
+ *
+ * Context: As local_lock_irq(); interrupts stay enabled on PREEMPT_RT.
+ */
+#define local_qpw_lock_irq(lock)	__local_qpw_lock_irq(lock)
+
+/**
+ * local_qpw_unlock_irq - Release the lock of this CPU and enable interrupts
+ * @lock: The lock.
+ */
+#define local_qpw_unlock_irq(lock)	__local_qpw_unlock_irq(lock)
 
 /**
  * local_qpw_lock_irqsave - Take the lock of this CPU and disable interrupts
@@ -177,10 +246,28 @@ struct qpw_struct {
 	__local_qpw_unlock_irqrestore(lock, flags)
 
 /**
+ * local_qpw_lock_nested_bh - Take the lock of this CPU in a softirq
+ * @lock: The lock, a per-CPU qpw_lock_t.
+ *
+ * Without CONFIG_QPW and PREEMPT_RT it only tells lockdep, as
+ * local_lock_nested_bh() does: softirqs exclude each other.
+ *
+ * Context: Bottom halves disabled.
+ */
+#define local_qpw_lock_nested_bh(lock)	__local_qpw_lock_nested_bh(lock)
+
+/**
+ * local_qpw_unlock_nested_bh - Release the lock of this CPU in a softirq
+ * @lock: The lock.
+ */
+#define local_qpw_unlock_nested_bh(lock)	\
+	__local_qpw_unlock_nested_bh(lock)
+
+/**
  * local_qpw_trylock - Take the lock of this CPU if it is free
  * @lock: The lock, a per-CPU qpw_trylock_t.
  *
- * It is not free if this CPU was interrupted inside a section of it, or if
+ * It fails if the caller interrupted a critical section of this lock, or if
  * another CPU is draining this one.
  *
  * Context: Any, NMI included.  On PREEMPT_RT it always fails in NMI and hard
@@ -194,29 +281,20 @@ struct qpw_struct {
 /**
  * qpw_lock - Take the lock of a given CPU
  * @lock: The lock, a per-CPU qpw_lock_t or qpw_trylock_t.
- * @cpu: The CPU whose lock it is: the CPU of the work that is being done, or
- *	one that is offline.
+ * @cpu: The CPU whose lock it is: the CPU of the work that is running, or one
+ *	that is offline.
  *
- * Interrupts are off until qpw_unlock(), unless on PREEMPT_RT or without
- * CONFIG_QPW: nobody may be kept waiting by an interrupt.  They are on while
- * this waits for the lock, for its owner may hold it across something that
- * waits for an interrupt of this CPU.
+ * For a lock that interrupts and softirqs at most try; else use qpw_lock_irq().
  *
- * Context: Process context that may sleep; work functions and CPU hotplug
- * callbacks.  No other lock of this kind is held.
+ * Disables interrupts until qpw_unlock(), because the owner may be waiting;
+ * except on PREEMPT_RT, and without CONFIG_QPW, where it is local_lock().
+ * Interrupts are enabled while it waits for the lock, because the owner may hold
+ * the lock while it waits for an interrupt handler of this CPU.
+ *
+ * Context: Process context, interrupts enabled, may sleep; work functions and
+ * CPU hotplug callbacks.  The caller holds no other lock of this type.
  */
 #define qpw_lock(lock, cpu)		__qpw_lock(lock, cpu)
-
-/**
- * qpw_trylock - Take the lock of a given CPU if it is free
- * @lock: The lock, a per-CPU qpw_trylock_t.
- * @cpu: The CPU whose lock it is, as for qpw_lock().
- *
- * Context: As qpw_lock().
- *
- * Return: true if the lock was taken.
- */
-#define qpw_trylock(lock, cpu)		__qpw_trylock(lock, cpu)
 
 /**
  * qpw_unlock - Release the lock of a given CPU
@@ -226,33 +304,43 @@ struct qpw_struct {
 #define qpw_unlock(lock, cpu)		__qpw_unlock(lock, cpu)
 
 /**
- * qpw_lock_irqsave - Take the lock of a given CPU that is used in interrupts
+ * qpw_lock_irq - Take the lock of a given CPU that is taken in interrupts
  * @lock: The lock, a per-CPU qpw_lock_t or qpw_trylock_t.
- * @flags: Storage for the interrupt flags.
  * @cpu: The CPU whose lock it is, as for qpw_lock().
  *
- * Interrupts are off until qpw_unlock_irqrestore(), unless on PREEMPT_RT.
+ * Disables interrupts until qpw_unlock_irq(), except on PREEMPT_RT.
  *
  * Context: As qpw_lock().
  */
-#define qpw_lock_irqsave(lock, flags, cpu)	\
-	__qpw_lock_irqsave(lock, flags, cpu)
+#define qpw_lock_irq(lock, cpu)		__qpw_lock_irq(lock, cpu)
 
 /**
- * qpw_unlock_irqrestore - Release the lock of a given CPU and restore
- *			   interrupts
+ * qpw_unlock_irq - Release the lock of a given CPU and enable interrupts
  * @lock: The lock.
- * @flags: The interrupt flags to restore.
- * @cpu: The CPU whose lock it is, as given to qpw_lock_irqsave().
+ * @cpu: The CPU whose lock it is, as given to qpw_lock_irq().
  */
-#define qpw_unlock_irqrestore(lock, flags, cpu)	\
-	__qpw_unlock_irqrestore(lock, flags, cpu)
+#define qpw_unlock_irq(lock, cpu)	__qpw_unlock_irq(lock, cpu)
+
+/**
+ * qpw_trylock - Take the lock of a given CPU if it is free
+ * @lock: The lock, a per-CPU qpw_trylock_t.
+ * @cpu: The CPU whose lock it is, as for qpw_lock().
+ *
+ * It never waits, so it is what a work function for
+ * queue_percpu_work_on_nowait() uses.  Release the lock with qpw_unlock().
+ *
+ * Context: Task context, interrupts enabled, may be atomic.  On PREEMPT_RT no
+ * raw spinlock is held: qpw_unlock() may have to wake up the owner.
+ *
+ * Return: true if the lock was taken.
+ */
+#define qpw_trylock(lock, cpu)		__qpw_trylock(lock, cpu)
 
 /**
  * qpw_lockdep_assert_held - Report it if this CPU's lock is not held
  * @lock: The lock, a per-CPU qpw_lock_t or qpw_trylock_t.
  *
- * Context: Preemption or migration disabled, as it is inside a section.
+ * Context: Preemption or migration disabled, as in a critical section.
  */
 #define qpw_lockdep_assert_held(lock)	\
 	lockdep_assert_held(this_cpu_ptr(lock))
@@ -261,9 +349,11 @@ struct qpw_struct {
  * INIT_QPW - Set up work on the cache of one CPU
  * @_qpw: The work, a struct qpw_struct.
  * @_func: The work function.
- * @_cpu: The CPU whose cache it is to work on.
+ * @_cpu: The CPU whose cache it works on.
  *
- * Context: Any, if the work is not queued and does not run.
+ * Once is enough, however often the work is queued.
+ *
+ * Context: Any, if the work is neither pending nor running.
  */
 #define INIT_QPW(_qpw, _func, _cpu)				\
 	do {							\
@@ -272,7 +362,7 @@ struct qpw_struct {
 		INIT_WORK(&__qpw->work, __qpw_work_fn);		\
 		__qpw->func = (_func);				\
 		__qpw->cpu = (_cpu);				\
-		__qpw->deferred = false;			\
+		__qpw->dropped = false;				\
 	} while (0)
 
 /**
@@ -340,17 +430,17 @@ static inline bool qpw_runs_remotely(const struct qpw_struct *qpw)
  * @wq: The workqueue, with WQ_PERCPU, for a CPU that is not in remote mode.
  * @qpw: The work, set up with INIT_QPW().
  *
- * If @cpu is in remote mode, the work function runs here and now.  Else it runs
- * on @cpu some time before flush_percpu_work() returns; or, if @cpu goes
- * offline meanwhile, not at all: what it has cached is for the CPU hotplug
- * callbacks of the subsystem.
+ * If @cpu is in remote mode, the work function runs in the caller, before this
+ * returns.  Otherwise it runs on @cpu before flush_percpu_work() returns.  If
+ * @cpu goes offline first, the work is dropped: the CPU hotplug callbacks of the
+ * subsystem drain what @cpu has cached, and flush_percpu_work() reports it.
  *
- * Do not rely on the work having been done before flush_percpu_work() has
- * returned, whatever the mode.
+ * A caller that relies on the function having run has to call
+ * flush_percpu_work(), whatever the mode.
  *
  * Context: Process context, may sleep.
  *
- * Return: false if the work was queued already, true otherwise.
+ * Return: false if the work was already pending, true otherwise.
  */
 static inline bool queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 					struct qpw_struct *qpw)
@@ -360,13 +450,38 @@ static inline bool queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 }
 
 /**
+ * queue_percpu_work_on_nowait - Have work done on a CPU's cache, without waiting
+ * @cpu: The CPU, as given to INIT_QPW().
+ * @wq: The workqueue, with WQ_PERCPU, for a CPU that is not in remote mode.
+ * @qpw: The work, set up with INIT_QPW().
+ *
+ * As queue_percpu_work_on(), for callers that must not sleep or wait for a lock,
+ * such as a drain in reclaim.  The caller runs the work function itself, on
+ * PREEMPT_RT too.  That function must not sleep, and takes the lock with
+ * qpw_trylock(); if this fails, it leaves the cache as it is.
+ *
+ * Context: Task context, interrupts enabled.  May be atomic, and inside an RCU
+ * read-side critical section.  On PREEMPT_RT no raw spinlock is held.
+ *
+ * Return: false if the work was already pending, true if it is now, or if its
+ * function has run.
+ */
+static inline bool
+queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
+			    struct qpw_struct *qpw)
+{
+	return __queue_percpu_work_on_nowait(cpu, wq, qpw);
+}
+
+/**
  * queue_percpu_work_on_cpus - Have work done on the caches of several CPUs
  * @cpus: The CPUs.
  * @wq: The workqueue, with WQ_PERCPU, for CPUs that are not in remote mode.
  * @qpws: The works, set up with INIT_QPW() for each of @cpus.
  *
- * queue_percpu_work_on() for each CPU, but those that do their work themselves
- * come first: they are at it while the others' work is done here.
+ * queue_percpu_work_on() for each CPU.  Of every BITS_PER_LONG CPUs it first
+ * queues the works of those that are not in remote mode.  They run while the
+ * caller does the works of the other ones.
  *
  * Context: Process context, may sleep.
  */
@@ -379,19 +494,128 @@ static inline void queue_percpu_work_on_cpus(const struct cpumask *cpus,
 }
 
 /**
- * flush_percpu_work - Wait until work has been done
+ * flush_percpu_work - Wait for queued work
  * @qpw: The work.
  *
- * It goes by what queue_percpu_work_on() did, not by the mode that @qpw's CPU
- * has meanwhile.
+ * It depends on what queue_percpu_work_on() did, not on the present mode of
+ * @qpw's CPU: if the function ran in the caller, there is nothing to wait for.
  *
  * Context: Process context, may sleep.
  *
- * Return: true if it waited, false if there was nothing to wait for.
+ * Return: what it found, see &enum qpw_flush.  If several callers queue @qpw,
+ * QPW_FLUSH_DROPPED is about the last time that a worker had it.
  */
-static inline bool flush_percpu_work(struct qpw_struct *qpw)
+static inline enum qpw_flush flush_percpu_work(struct qpw_struct *qpw)
 {
-	return flush_work(&qpw->work);
+	bool waited = flush_work(&qpw->work);
+
+	/* Ordered by flush_work(), unless another caller queues it meanwhile. */
+	if (data_race(qpw->dropped))
+		return QPW_FLUSH_DROPPED;
+	return waited ? QPW_FLUSH_WAITED : QPW_FLUSH_IDLE;
 }
+
+/**
+ * qpw_register_user - Have a function called when a CPU enters remote mode
+ * @user: What to call.
+ *
+ * For a cache that needs more than its lock to be drained from another CPU.  If
+ * CPUs are in remote mode already, the function is called on each of them that
+ * is online before this returns.  It is not called for CPUs that enter remote
+ * mode while they are offline: CPU hotplug callbacks have emptied their caches.
+ *
+ * Context: Process context, may sleep; initcalls at the earliest.  Takes the CPU
+ * hotplug lock.
+ */
+static inline void qpw_register_user(struct qpw_user *user)
+{
+	__qpw_register_user(user);
+}
+
+/**
+ * qpw_unregister_user - Undo qpw_register_user()
+ * @user: What was registered.  It is not called any more.
+ *
+ * Context: Process context, may sleep.
+ */
+static inline void qpw_unregister_user(struct qpw_user *user)
+{
+	__qpw_unregister_user(user);
+}
+
+DEFINE_LOCK_GUARD_1(local_qpw_lock, qpw_lock_t __percpu,
+		    local_qpw_lock(_T->lock),
+		    local_qpw_unlock(_T->lock))
+DEFINE_LOCK_GUARD_1(local_qpw_lock_irq, qpw_lock_t __percpu,
+		    local_qpw_lock_irq(_T->lock),
+		    local_qpw_unlock_irq(_T->lock))
+DEFINE_LOCK_GUARD_1(local_qpw_lock_irqsave, qpw_lock_t __percpu,
+		    local_qpw_lock_irqsave(_T->lock, _T->flags),
+		    local_qpw_unlock_irqrestore(_T->lock, _T->flags),
+		    unsigned long flags)
+DEFINE_LOCK_GUARD_1(local_qpw_lock_nested_bh, qpw_lock_t __percpu,
+		    local_qpw_lock_nested_bh(_T->lock),
+		    local_qpw_unlock_nested_bh(_T->lock))
+
+DECLARE_LOCK_GUARD_1_ATTRS(local_qpw_lock, __acquires(_T),
+			   __releases(*(qpw_lock_t __percpu **)_T))
+#define class_local_qpw_lock_constructor(_T)	\
+	WITH_LOCK_GUARD_1_ATTRS(local_qpw_lock, _T)
+DECLARE_LOCK_GUARD_1_ATTRS(local_qpw_lock_irq, __acquires(_T),
+			   __releases(*(qpw_lock_t __percpu **)_T))
+#define class_local_qpw_lock_irq_constructor(_T)	\
+	WITH_LOCK_GUARD_1_ATTRS(local_qpw_lock_irq, _T)
+DECLARE_LOCK_GUARD_1_ATTRS(local_qpw_lock_irqsave, __acquires(_T),
+			   __releases(*(qpw_lock_t __percpu **)_T))
+#define class_local_qpw_lock_irqsave_constructor(_T)	\
+	WITH_LOCK_GUARD_1_ATTRS(local_qpw_lock_irqsave, _T)
+DECLARE_LOCK_GUARD_1_ATTRS(local_qpw_lock_nested_bh, __acquires(_T),
+			   __releases(*(qpw_lock_t __percpu **)_T))
+#define class_local_qpw_lock_nested_bh_constructor(_T)	\
+	WITH_LOCK_GUARD_1_ATTRS(local_qpw_lock_nested_bh, _T)
+
+/* guard(qpw_lock)(lock, cpu) has two arguments, so no DEFINE_LOCK_GUARD_*(). */
+__DEFINE_CLASS_IS_CONDITIONAL(qpw_lock, false);
+__DEFINE_UNLOCK_GUARD(qpw_lock, qpw_lock_t __percpu,
+		      qpw_unlock(_T->lock, _T->cpu), int cpu)
+static __always_inline class_qpw_lock_t
+class_qpw_lock_constructor(qpw_lock_t __percpu *lock, int cpu)
+	__acquires(lock) __no_context_analysis
+{
+	qpw_lock(lock, cpu);
+	return (class_qpw_lock_t){ .lock = lock, .cpu = cpu };
+}
+
+static __always_inline void
+__class_qpw_lock_cleanup_ctx(class_qpw_lock_t **_T)
+	__releases(*(qpw_lock_t __percpu **)_T) __no_context_analysis
+{
+}
+
+__DEFINE_CLASS_IS_CONDITIONAL(qpw_lock_irq, false);
+__DEFINE_UNLOCK_GUARD(qpw_lock_irq, qpw_lock_t __percpu,
+		      qpw_unlock_irq(_T->lock, _T->cpu), int cpu)
+static __always_inline class_qpw_lock_irq_t
+class_qpw_lock_irq_constructor(qpw_lock_t __percpu *lock, int cpu)
+	__acquires(lock) __no_context_analysis
+{
+	qpw_lock_irq(lock, cpu);
+	return (class_qpw_lock_irq_t){ .lock = lock, .cpu = cpu };
+}
+
+static __always_inline void
+__class_qpw_lock_irq_cleanup_ctx(class_qpw_lock_irq_t **_T)
+	__releases(*(qpw_lock_t __percpu **)_T) __no_context_analysis
+{
+}
+
+#define WITH_QPW_GUARD_ATTRS(_name, _T, _cpu)				\
+	class_##_name##_constructor(_T, _cpu),				\
+	*__UNIQUE_ID(unlock) __cleanup(__class_##_name##_cleanup_ctx) =	\
+		(void *)(unsigned long)(_T)
+#define class_qpw_lock_constructor(_T, _cpu)	\
+	WITH_QPW_GUARD_ATTRS(qpw_lock, _T, _cpu)
+#define class_qpw_lock_irq_constructor(_T, _cpu)	\
+	WITH_QPW_GUARD_ATTRS(qpw_lock_irq, _T, _cpu)
 
 #endif /* _LINUX_QPW_H */

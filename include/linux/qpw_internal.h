@@ -12,21 +12,23 @@
 #include <linux/irqflags.h>
 
 /*
- * The word is both what local_trylock_t calls "acquired" and a spinlock: in
- * local mode its CPU is the only one to write it and does so with plain stores
- * (a qpw_lock_t needs none, as nothing tries it), in remote mode it is taken
- * with a compare and exchange.  An interrupt that tries the lock meets the same
- * word in either case, and so releasing it does not depend on the mode.
+ * The lock word is both what local_trylock_t calls "acquired" and a spinlock.
+ * In local mode only its CPU writes it, with plain stores (a qpw_lock_t needs
+ * none, because nothing tries it).  In remote mode cmpxchg acquires it.  An
+ * interrupt that tries the lock finds the same word set in either mode, so
+ * releasing it does not depend on the mode.
  *
- * Two contend for it at most: its CPU and one that drains.
+ * At most two CPUs contend for it: the owner and a drainer.  So it need not be
+ * fair, and one byte is enough: as many as local_trylock_t has, for users that
+ * pack the data of their fast path into one cacheline.
  */
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
 # define QPW_LOCK_MEMBERS			\
-	atomic_t		locked;		\
 	struct lockdep_map	dep_map;	\
 	struct task_struct	*owner;		\
 	int			cpu;		\
-	bool			local
+	bool			local;		\
+	u8			locked
 # define QPW_LOCK_DEBUG_INIT(lockname)			\
 	.dep_map = {					\
 		.name = #lockname,			\
@@ -35,7 +37,7 @@
 	},
 #else
 # define QPW_LOCK_MEMBERS			\
-	atomic_t		locked
+	u8			locked
 # define QPW_LOCK_DEBUG_INIT(lockname)
 #endif
 
@@ -46,7 +48,7 @@ context_lock_struct(qpw_trylock) { QPW_LOCK_MEMBERS; };
 typedef struct qpw_trylock qpw_trylock_t;
 
 #define INIT_QPW_LOCK(lockname)				\
-	{ .locked = ATOMIC_INIT(0), QPW_LOCK_DEBUG_INIT(lockname) }
+	{ .locked = 0, QPW_LOCK_DEBUG_INIT(lockname) }
 #define INIT_QPW_TRYLOCK(lockname)	INIT_QPW_LOCK(lockname)
 
 #define __qpw_lock_init(lock)					\
@@ -59,7 +61,7 @@ do {								\
 			      0, LD_WAIT_CONFIG, LD_WAIT_INV,	\
 			      LD_LOCK_PERCPU);			\
 	qpw_debug_init((qpw_lock_t *)__lock);			\
-	atomic_set(&__lock->locked, 0);				\
+	WRITE_ONCE(__lock->locked, 0);				\
 } while (0)
 #define __qpw_trylock_init(lock)	__qpw_lock_init(lock)
 
@@ -116,9 +118,13 @@ static inline bool __qpw_is_possible(void)
 void __qpw_work_fn(struct work_struct *work);
 bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 			    struct qpw_struct *qpw);
+bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
+				   struct qpw_struct *qpw);
 void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 				 struct workqueue_struct *wq,
 				 struct qpw_struct __percpu *qpws);
+void __qpw_register_user(struct qpw_user *user);
+void __qpw_unregister_user(struct qpw_user *user);
 void __init qpw_start_remote(const struct cpumask *cpus);
 void __init qpw_init(void);
 
@@ -165,21 +171,31 @@ static inline void __qpw_check_cpu(int cpu)
 }
 
 /*
- * The worker of a CPU that went offline runs anywhere: what that CPU had cached
- * has been left to CPU hotplug callbacks, and another CPU's is none of ours.
+ * The worker of a CPU that went offline runs anywhere.  CPU hotplug callbacks
+ * drain what that CPU had cached; the cache of another CPU is off limits.
  */
 static inline void __qpw_work_fn(struct work_struct *work)
 {
 	struct qpw_struct *qpw = container_of(work, struct qpw_struct, work);
+	bool dropped;
 
 	migrate_disable();
-	if (smp_processor_id() == qpw->cpu)
+	dropped = smp_processor_id() != qpw->cpu;
+	WRITE_ONCE(qpw->dropped, dropped);
+	if (!dropped)
 		qpw->func(qpw);
 	migrate_enable();
 }
 
 static inline bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 					  struct qpw_struct *qpw)
+{
+	return queue_work_on(cpu, wq, &qpw->work);
+}
+
+static inline bool
+__queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
+			      struct qpw_struct *qpw)
 {
 	return queue_work_on(cpu, wq, &qpw->work);
 }
@@ -193,6 +209,9 @@ static inline void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 	for_each_cpu(cpu, cpus)
 		queue_work_on(cpu, wq, &per_cpu_ptr(qpws, cpu)->work);
 }
+
+static inline void __qpw_register_user(struct qpw_user *user) { }
+static inline void __qpw_unregister_user(struct qpw_user *user) { }
 
 static inline void qpw_init(void) { }
 
@@ -235,7 +254,6 @@ static inline void qpw_debug_unlock(qpw_lock_t *lock, bool local)
 	lockdep_assert(lock->cpu == raw_smp_processor_id());
 	lockdep_assert(lock->local == local);
 	lock->owner = NULL;
-	lock_map_release(&lock->dep_map);
 }
 
 static inline void qpw_dep_acquire(qpw_lock_t *lock)
@@ -247,20 +265,37 @@ static inline void qpw_dep_acquire_try(qpw_lock_t *lock)
 {
 	lock_map_acquire_try(&lock->dep_map);
 }
+
+static inline void qpw_dep_release(qpw_lock_t *lock)
+{
+	lock_map_release(&lock->dep_map);
+}
 #else
 static inline void qpw_debug_init(qpw_lock_t *lock) { }
 static inline void qpw_debug_locked(qpw_lock_t *lock, bool local) { }
 static inline void qpw_debug_unlock(qpw_lock_t *lock, bool local) { }
 static inline void qpw_dep_acquire(qpw_lock_t *lock) { }
 static inline void qpw_dep_acquire_try(qpw_lock_t *lock) { }
+static inline void qpw_dep_release(qpw_lock_t *lock) { }
 #endif
+
+static __always_inline bool qpw_is_locked(const qpw_lock_t *lock)
+{
+	return READ_ONCE(lock->locked);
+}
 
 static __always_inline bool qpw_try_spin(qpw_lock_t *lock)
 {
-	int unlocked = 0;
+	u8 unlocked = 0;
 
-	/* Pairs with the release of whoever had the lock before. */
-	return atomic_try_cmpxchg_acquire(&lock->locked, &unlocked, 1);
+	/* Pairs with the release in qpw_clear(). */
+	return try_cmpxchg_acquire(&lock->locked, &unlocked, 1);
+}
+
+static __always_inline void qpw_clear(qpw_lock_t *lock)
+{
+	/* Pairs with the acquire in qpw_try_spin(). */
+	smp_store_release(&lock->locked, 0);
 }
 
 /*
@@ -282,15 +317,15 @@ static __always_inline void qpw_spin(qpw_lock_t *lock)
 		return;
 	qpw_note_busy();
 	do {
-		while (atomic_read(&lock->locked))
+		while (qpw_is_locked(lock))
 			cpu_relax();
 	} while (!qpw_try_spin(lock));
 }
 
-/* In local mode.  An NMI that tries the lock must not find the section begun. */
+/* In local mode.  An NMI in the critical section has to find the word set. */
 static __always_inline void qpw_mark(qpw_lock_t *lock)
 {
-	atomic_set(&lock->locked, 1);
+	WRITE_ONCE(lock->locked, 1);
 	barrier();
 }
 
@@ -302,7 +337,7 @@ static __always_inline void qpw_owner_lock(qpw_lock_t __percpu *lock, bool tried
 	if (unlikely(!local)) {
 		qpw_spin(this_cpu_ptr(lock));
 	} else if (tried) {
-		lockdep_assert(!atomic_read(&this_cpu_ptr(lock)->locked));
+		lockdep_assert(!qpw_is_locked(this_cpu_ptr(lock)));
 		qpw_mark(this_cpu_ptr(lock));
 	}
 	qpw_debug_locked(this_cpu_ptr(lock), local);
@@ -312,7 +347,7 @@ static __always_inline bool qpw_owner_trylock(qpw_lock_t *lock)
 {
 	bool local;
 
-	if (atomic_read(&lock->locked))
+	if (qpw_is_locked(lock))
 		goto busy;
 	local = qpw_in_local_mode();
 	if (likely(local))
@@ -335,9 +370,9 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tri
 {
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
 		qpw_debug_unlock(this_cpu_ptr(lock), qpw_in_local_mode());
-	/* Pairs with the acquire in qpw_try_spin(). */
+	qpw_dep_release(this_cpu_ptr(lock));
 	if (tried || static_branch_unlikely(&qpw_possible))
-		atomic_set_release(&this_cpu_ptr(lock)->locked, 0);
+		qpw_clear(this_cpu_ptr(lock));
 }
 
 /* With preemption off */
@@ -371,6 +406,18 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tri
 		preempt_enable();					\
 	} while (0)
 
+#define __local_qpw_lock_irq(lock)					\
+	do {								\
+		local_irq_disable();					\
+		qpw_owner_enter(lock);					\
+	} while (0)
+
+#define __local_qpw_unlock_irq(lock)					\
+	do {								\
+		qpw_owner_leave(lock);					\
+		local_irq_enable();					\
+	} while (0)
+
 #define __local_qpw_lock_irqsave(lock, flags)				\
 	do {								\
 		local_irq_save(flags);					\
@@ -383,13 +430,23 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tri
 		local_irq_restore(flags);				\
 	} while (0)
 
-static __always_inline __no_context_analysis
-bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
+/* Disabled bottom halves disable preemption, too. */
+#define __local_qpw_lock_nested_bh(lock)				\
+	do {								\
+		lockdep_assert_in_softirq();				\
+		qpw_owner_enter(lock);					\
+	} while (0)
+
+#define __local_qpw_unlock_nested_bh(lock)				\
+	qpw_owner_leave(lock)
+
+static __always_inline bool __local_qpw_trylock(qpw_trylock_t __percpu *base)
+	__cond_acquires(true, base) __no_context_analysis
 {
 	bool taken;
 
 	preempt_disable();
-	taken = qpw_owner_trylock((qpw_lock_t *)this_cpu_ptr(lock));
+	taken = qpw_owner_trylock((qpw_lock_t *)this_cpu_ptr(base));
 	if (!taken)
 		preempt_enable();
 	return taken;
@@ -405,7 +462,7 @@ bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
 		__acquire(__lock);					\
 	} while (0)
 
-/* Interrupts stay off. */
+/* Interrupts stay disabled. */
 #define qpw_leave(lock, cpu)						\
 	do {								\
 		auto __lock = (lock);					\
@@ -422,22 +479,13 @@ bool __local_qpw_trylock(qpw_trylock_t __percpu *lock)
 		local_irq_enable();					\
 	} while (0)
 
-#define __qpw_lock_irqsave(lock, flags, cpu)				\
-	do {								\
-		local_save_flags(flags);				\
-		__qpw_lock(lock, cpu);					\
-	} while (0)
+#define __qpw_lock_irq(lock, cpu)	__qpw_lock(lock, cpu)
+#define __qpw_unlock_irq(lock, cpu)	__qpw_unlock(lock, cpu)
 
-#define __qpw_unlock_irqrestore(lock, flags, cpu)			\
-	do {								\
-		qpw_leave(lock, cpu);					\
-		local_irq_restore(flags);				\
-	} while (0)
-
-static inline __no_context_analysis
-bool __qpw_trylock(qpw_trylock_t __percpu *lock, int cpu)
+static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
+	__cond_acquires(true, base) __no_context_analysis
 {
-	return __qpw_trylock_cpu((qpw_lock_t *)per_cpu_ptr(lock, cpu), true,
+	return __qpw_trylock_cpu((qpw_lock_t *)per_cpu_ptr(base, cpu), true,
 				 cpu);
 }
 
@@ -455,16 +503,20 @@ typedef local_trylock_t qpw_trylock_t;
 #define __local_qpw_lock(lock)		local_lock(lock)
 #define __local_qpw_unlock(lock)	local_unlock(lock)
 #define __local_qpw_trylock(lock)	local_trylock(lock)
+#define __local_qpw_lock_irq(lock)	local_lock_irq(lock)
+#define __local_qpw_unlock_irq(lock)	local_unlock_irq(lock)
 #define __local_qpw_lock_irqsave(lock, flags)	\
 	local_lock_irqsave(lock, flags)
 #define __local_qpw_unlock_irqrestore(lock, flags)	\
 	local_unlock_irqrestore(lock, flags)
+#define __local_qpw_lock_nested_bh(lock)	local_lock_nested_bh(lock)
+#define __local_qpw_unlock_nested_bh(lock)	local_unlock_nested_bh(lock)
 
 #ifndef CONFIG_PREEMPT_RT
 
 /*
- * A CPU that is offline takes no lock, and nobody drains it, so what matters is
- * that preemption is off.
+ * An offline CPU takes no lock, and only the hotplug callback that locks it
+ * works on its cache.  This CPU's lock stands in for its one.
  */
 #define __qpw_lock(lock, cpu)			\
 	do {					\
@@ -479,22 +531,21 @@ typedef local_trylock_t qpw_trylock_t;
 		local_unlock(lock);		\
 	} while (0)
 
-#define __qpw_lock_irqsave(lock, flags, cpu)	\
+#define __qpw_lock_irq(lock, cpu)		\
 	do {					\
 		might_sleep();			\
-		local_lock_irqsave(lock, flags);\
+		local_lock_irq(lock);		\
 		__qpw_check_cpu(cpu);		\
 	} while (0)
 
-#define __qpw_unlock_irqrestore(lock, flags, cpu)	\
-	do {						\
-		__qpw_check_cpu(cpu);			\
-		local_unlock_irqrestore(lock, flags);	\
+#define __qpw_unlock_irq(lock, cpu)		\
+	do {					\
+		__qpw_check_cpu(cpu);		\
+		local_unlock_irq(lock);		\
 	} while (0)
 
 #define __qpw_trylock(lock, cpu)		\
 	({					\
-		might_sleep();			\
 		__qpw_check_cpu(cpu);		\
 		local_trylock(lock);		\
 	})
@@ -523,21 +574,11 @@ typedef local_trylock_t qpw_trylock_t;
 		migrate_enable();			\
 	} while (0)
 
-#define __qpw_lock_irqsave(lock, flags, cpu)		\
-	do {						\
-		typecheck(unsigned long, flags);	\
-		flags = 0;				\
-		__qpw_lock(lock, cpu);			\
-	} while (0)
+#define __qpw_lock_irq(lock, cpu)	__qpw_lock(lock, cpu)
+#define __qpw_unlock_irq(lock, cpu)	__qpw_unlock(lock, cpu)
 
-#define __qpw_unlock_irqrestore(lock, flags, cpu)	\
-	do {						\
-		(void)(flags);				\
-		__qpw_unlock(lock, cpu);		\
-	} while (0)
-
-static inline __no_context_analysis
-bool __qpw_trylock(qpw_trylock_t __percpu *lock, int cpu)
+static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
+	__cond_acquires(true, base) __no_context_analysis
 {
 	bool taken;
 
@@ -546,7 +587,7 @@ bool __qpw_trylock(qpw_trylock_t __percpu *lock, int cpu)
 		return false;
 	migrate_disable();
 	__qpw_check_cpu(cpu);
-	taken = spin_trylock(per_cpu_ptr(lock, cpu));
+	taken = spin_trylock(per_cpu_ptr(base, cpu));
 	if (taken)
 		preempt_disable();
 	else

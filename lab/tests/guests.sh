@@ -75,12 +75,12 @@ uml() {
 	require 'uml' qpw
 }
 
-# Lockdep is off after it has reported a section that migrated; so that has a boot of its
-# own, which runs nothing else
-migration() { # CONFIG
-	boot "$1 migration" "$(idle_guest)" "$1" 2 \
-		'kunit.filter_glob=qpw.*lockdep_reports* test_qpw.end_lockdep=1'
-	require "$1 migration" lockdep_reports_migration
+# Lockdep is off after its first report. So each test that provokes one has a boot of its
+# own, which runs nothing else.
+lockdep_reports() { # CONFIG WHAT
+	boot "$1 $2" "$(idle_guest)" "$1" 2 \
+		"kunit.filter_glob=qpw.*lockdep_reports_$2 test_qpw.end_lockdep=1"
+	require "$1 $2" "lockdep_reports_$2"
 }
 
 # Without QPW its locks are local locks, and misuse is reported all the same
@@ -88,7 +88,7 @@ uml-lockdep() {
 	boot 'uml-lockdep' "$(idle_guest)" uml-lockdep 2
 	require 'uml-lockdep' padata_mt
 	require 'uml-lockdep' reports_wrong_cpu
-	migration uml-lockdep
+	lockdep_reports uml-lockdep migration
 }
 
 # Without padata the contract is the same
@@ -107,7 +107,8 @@ qemu-debug() {
 	require 'qemu-debug' padata_mt
 	require 'qemu-debug' qpw
 	require 'qemu-debug' reports_wrong_cpu
-	migration qemu-debug
+	lockdep_reports qemu-debug migration
+	lockdep_reports qemu-debug deadlock
 	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=padata:memory.sh'
 	require 'qemu-debug no memory' 'without: no helper, no error'
 	for first in lock locked; do
@@ -133,7 +134,8 @@ qemu-rt() {
 	require 'qemu-rt' preempted_owner
 	require 'qemu-rt' reports_wrong_cpu
 	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
-	migration qemu-rt
+	lockdep_reports qemu-rt migration
+	lockdep_reports qemu-rt deadlock
 	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
