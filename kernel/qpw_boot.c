@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queue per-CPU work (QPW): which CPUs are in remote mode, by the boot parameter
- * qpw=, and the list of them in sysfs
+ * Queue per-CPU work (QPW): the boot parameter qpw= selects the CPUs in remote
+ * mode, and sysfs lists them
  */
 
 #define pr_fmt(fmt) "qpw: " fmt
@@ -16,7 +16,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-/* As given on the command line; a null pointer stands for auto */
+/* The value on the command line; NULL stands for auto */
 static char *qpw_param __initdata;
 
 static struct cpumask qpw_boot_cpus __initdata;
@@ -48,32 +48,12 @@ static void __init qpw_choose_isolated(struct cpumask *cpus)
 	}
 }
 
-/* More than any kernel has, to tell CPUs that do not exist from bad lists */
-#define QPW_LIST_BITS	65536
-
-/* A list that fits is left to nr_cpu_ids, so that "N" and "all" mean that. */
+/* Unlike cpulist_parse(), takes no CPU from nr_cpu_ids on, and knows "N" and "all". */
 static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
 {
-	static DECLARE_BITMAP(asked, QPW_LIST_BITS) __initdata;
-	unsigned int cpu;
-
-	if (bitmap_parselist(list, asked, nr_cpu_ids) &&
-	    bitmap_parselist(list, asked, QPW_LIST_BITS))
-		return false;
-	if (bitmap_empty(asked, QPW_LIST_BITS))
-		return false;
-
 	cpumask_clear(cpus);
-	for_each_set_bit(cpu, asked, QPW_LIST_BITS) {
-		if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
-			continue;
-		cpumask_set_cpu(cpu, cpus);
-		__clear_bit(cpu, asked);
-	}
-	if (!bitmap_empty(asked, QPW_LIST_BITS))
-		pr_warn("qpw=: CPUs %*pbl do not exist, using the others\n",
-			QPW_LIST_BITS, asked);
-	return true;
+	return !bitmap_parselist(list, cpumask_bits(cpus), nr_cpu_ids) &&
+	       !cpumask_empty(cpus) && cpumask_subset(cpus, cpu_possible_mask);
 }
 
 static bool __init qpw_parse(const char *str, struct cpumask *cpus)
@@ -99,21 +79,19 @@ static bool __init qpw_parse(const char *str, struct cpumask *cpus)
 /**
  * qpw_init - Put CPUs into remote mode as the command line says
  *
- * Context: At boot, on the only CPU there is, before anybody used a lock.
+ * Context: Boot, on the only CPU that runs, before the first use of a QPW lock.
  */
 void __init qpw_init(void)
 {
 	const char *str = qpw_param ?: "auto";
 
 	if (!qpw_parse(str, &qpw_boot_cpus)) {
-		pr_warn("qpw=%s is not auto, 1, on, y, 0, off, n or cpus:<list>; using auto\n",
-			str);
+		pr_warn("qpw=%s is not auto, 1, on, y, 0, off, n or cpus:<list of CPUs in %*pbl>; using auto\n",
+			str, cpumask_pr_args(cpu_possible_mask));
 		qpw_choose_isolated(&qpw_boot_cpus);
 	}
-	if (cpumask_empty(&qpw_boot_cpus)) {
-		pr_info("no CPU in remote mode\n");
+	if (cpumask_empty(&qpw_boot_cpus))
 		return;
-	}
 
 	qpw_start_remote(&qpw_boot_cpus);
 	pr_info("CPUs in remote mode: %*pbl\n",

@@ -229,8 +229,8 @@ qpw_forms() { # GUEST
 		none 0 qpw=off isolcpus=3
 		none 0 qpw=n isolcpus=3
 		1-2 0 qpw=cpus:1-2 isolcpus=3
-		1 1 qpw=cpus:1,9 isolcpus=3
-		none 1 qpw=cpus:9-10 isolcpus=3
+		3 1 qpw=cpus:1,9 isolcpus=3
+		3 1 qpw=cpus:9-10 isolcpus=3
 		3 1 qpw=yes isolcpus=3
 		3 1 qpw= isolcpus=3
 		3 1 qpw=cpus: isolcpus=3
