@@ -544,11 +544,12 @@ typedef local_trylock_t qpw_trylock_t;
 		local_unlock_irq(lock);		\
 	} while (0)
 
-#define __qpw_trylock(lock, cpu)		\
-	({					\
-		__qpw_check_cpu(cpu);		\
-		local_trylock(lock);		\
-	})
+static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
+	__cond_acquires(true, base) __no_context_analysis
+{
+	__qpw_check_cpu(cpu);
+	return local_trylock(base);
+}
 
 #else /* CONFIG_PREEMPT_RT */
 
