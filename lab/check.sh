@@ -83,6 +83,7 @@ if [ "$mode" != fast ]; then
 	run_part lab-boot "$LAB/tests/lab-boot.sh"
 	run_part qemu "$LAB/tests/guests.sh" qemu
 	run_part qpw "$LAB/tests/guests.sh" qpw
+	run_part reports "$LAB/tests/reports.sh" "$mode"
 	run_part qpw-code "$LAB/tests/qpw-code.sh"
 	run_part torture "$LAB/tests/torture.sh" qemu
 	part_kernel qemu-debug

@@ -260,6 +260,14 @@ qpw_modes() { # GUEST
 	END
 }
 
+# The tests notice warnings, also on a kernel that is tainted already
+qpw_trouble() { # GUEST
+	EXPECT='WARNING: ([^ ]*drivers/misc/lkdtm/|possible complaint of )' boot 'qemu trouble' "$1" \
+		qemu 2 'kunit.enable=0 PROVOKE=warning TEST=qpw:trouble.sh'
+	require 'qemu trouble' 'so is one on a tainted kernel$'
+	require 'qemu trouble' 'so is one that only the log has$'
+}
+
 # A task that wants an isolated CPU for itself; without QPW it does not get that
 qpw_isolation() { # GUEST
 	local guest=$1 isolated='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
@@ -285,6 +293,7 @@ qpw() {
 	qpw_forms "$guest"
 	qpw_modes "$guest"
 	qpw_isolation "$guest"
+	qpw_trouble "$guest"
 }
 
 mkdir -p "$LOG"

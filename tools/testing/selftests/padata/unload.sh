@@ -10,10 +10,12 @@
 
 ROUNDS=50
 
-# Whether the kernel has warned or died yet
+# How often the kernel has warned or died: the flags of a tainted kernel stay, the
+# counters go on.
 trouble()
 {
-	echo $(($(cat /proc/sys/kernel/tainted) & (1 << 9 | 1 << 7)))
+	cat /sys/kernel/warn_count /sys/kernel/oops_count
+	echo $(($(cat /proc/sys/kernel/tainted) & (1 << 9 | 1 << 7 | 1 << 5)))
 }
 
 # unload KEY=VALUE...: run a job and unload the module, again and again

@@ -13,6 +13,9 @@ MODULE=$DIR/test_modules/qpw_trigger.ko
 TRIGGER=/sys/kernel/debug/qpw_trigger
 TASK=$DIR/qpw_task
 
+MARK="kselftest: $0 begins as $$"
+COMPLAINT="(WARNING|BUG|Oops|UBSAN|ODEBUG):|BUG [^ ]+ [(]|INFO: (task|rcu|trying)"
+
 skip()
 {
 	ktap_skip_all "$@"
@@ -65,10 +68,17 @@ total()
 		END { print sum + 0 }' "$STATS"
 }
 
-# Whether the kernel has warned or died yet
+# trouble: what the kernel has complained of so far.  Any new complaint changes it,
+# also on a kernel that is tainted already: the counters and, for what they do not
+# count, the lines of the log since setup.
 trouble()
 {
+	cat /sys/kernel/warn_count /sys/kernel/oops_count 2>/dev/null
 	echo $(($(cat /proc/sys/kernel/tainted) & (1 << 9 | 1 << 7 | 1 << 5)))
+	dmesg | awk -v mark="$MARK" -v complaint="$COMPLAINT" '
+		index($0, mark) { lines = 0 }
+		$0 ~ complaint { lines++ }
+		END { print lines + 0 }'
 }
 
 # try TIMES COMMAND...: until COMMAND succeeds
@@ -100,6 +110,7 @@ setup()
 	[ "$(id -u)" = 0 ] || skip "must be root"
 	[ -e "$CPUS/qpw" ] || skip "the kernel has no CONFIG_QPW"
 	[ -e "$STATS" ] || skip "needs debugfs"
+	echo "$MARK" >/dev/kmsg
 	scratch=$(mktemp -d)
 	trap 'restore; rm -r "$scratch"' EXIT
 }

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The tests of QPW see a warning of the kernel, also if the kernel is tainted by an
+# earlier one.
+#
+# That takes two warnings, so it runs only if asked to, by PROVOKE=warning, and needs
+# CONFIG_LKDTM.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
+. "$(dirname "$0")"/qpw_lib.sh
+
+LKDTM=/sys/kernel/debug/provoke-crash/DIRECT
+
+is_silent()
+{
+	before=$(trouble)
+	ls /sys/kernel >/dev/null
+	[ "$(trouble)" = "$before" ]
+}
+
+# notices COMMAND ARGUMENT: does what COMMAND does change trouble()?
+notices()
+{
+	before=$(trouble)
+	"$@" || return 1
+	after=$(trouble)
+	ktap_print_msg "before $(echo "$before" | list), after $(echo "$after" | list)"
+	[ "$after" != "$before" ]
+}
+
+warn()
+{
+	echo WARNING >"$LKDTM"
+}
+
+# What a report that neither taints nor counts leaves: a line in the log
+report()
+{
+	echo "WARNING: possible complaint of $0" >/dev/kmsg
+}
+
+is_tainted()
+{
+	[ $(($(cat /proc/sys/kernel/tainted) & 1 << 9)) != 0 ]
+}
+
+notices_when_tainted()
+{
+	is_tainted && notices "$1"
+}
+
+setup
+[ "$PROVOKE" = warning ] || skip "warnings are provoked only with PROVOKE=warning"
+[ -w "$LKDTM" ] || skip "needs CONFIG_LKDTM"
+
+ktap_set_plan 4
+ktap_test_result "no warning: none is seen" is_silent
+ktap_test_result "a warning is seen" notices warn
+ktap_test_result "so is one on a tainted kernel" notices_when_tainted warn
+ktap_test_result "so is one that only the log has" notices_when_tainted report
+ktap_finished
