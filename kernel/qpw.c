@@ -56,11 +56,40 @@
  * the work.  There a drainer could be kept waiting by an owner that has been
  * preempted by some real-time task, and lend the owner no priority because it
  * has none.  So work for a CPU in remote mode is done by a thread with a
- * real-time priority, on behalf of its caller.  A real-time task above that
- * priority can still keep the owner from leaving its section, and then nobody
- * can drain its CPU; each such CPU has a thread of its own, so that the others
- * are drained.  While it holds the lock the thread cannot be preempted: the
- * owner does not wait for what else runs on that thread's CPU.
+ * real-time priority, on behalf of its caller.  A real-time task of the same or
+ * a higher priority can still keep the owner from leaving its section, and then
+ * nobody can drain its CPU; each such CPU has a thread of its own, so that the
+ * others are drained.
+ *
+ * The drainer disables preemption once it has the lock.  It cannot do so before,
+ * as it may have to sleep.  In between a task with a priority above 50, the
+ * drainer's, can preempt it.  An owner that waits then lends the drainer its own
+ * priority.  So the owner waits only for tasks on the drainer's CPU that outrank
+ * both the drainer and the owner, and for the few instructions of the drainer's
+ * section.
+ *
+ * **The gate**, on PREEMPT_RT.  A drainer that waits for a lock is queued there
+ * and lends its priority to the owner: it holds the lock's wait_lock and takes
+ * the owner's pi_lock and runqueue lock.  The owner's release then takes
+ * wait_lock and wakes up the drainer.  An owner that itself holds a runqueue
+ * lock, or any lock that a wake-up takes, would deadlock.  Such a caller cannot
+ * be preempted, and enters the gate with qpw_nolock_begin().  The invariant:
+ * *while a CPU is inside the gate, no drainer is queued at a lock of that CPU.*
+ *
+ * - The CPU counts itself into qpw_gate.nolock and then reads
+ *   qpw_gate.drainers.  If that is not zero, it leaves and tries no lock.
+ * - The drainer counts itself into qpw_gate.drainers, then waits until nolock is
+ *   zero, and only then takes the lock.  It counts itself out after its release.
+ *
+ * The two full barriers pair: either the CPU sees the drainer, or the drainer
+ * sees the CPU.  The CPU's sections are short and cannot be preempted, so the
+ * drainer spins; a CPU that comes later sees the drainer, so the drainer spins
+ * for one section at most.  A CPU in local mode has no drainer and skips the
+ * gate.  A CPU that is not preemptible does not enter or leave local mode, so it
+ * leaves the gate if and only if it has entered it.
+ *
+ * Tasks of one CPU that contend for its lock are not excluded by the gate: they
+ * are what PREEMPT_RT has without QPW.
  *
  * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU
  * goes offline, its workers go on elsewhere while it still executes.  So a
@@ -77,6 +106,10 @@
  *
  * - The release in qpw_publish_mode() pairs with the acquire in qpw_mode_of().
  * - The release in qpw_clear() pairs with the acquire in qpw_try_spin().
+ * - The full barrier in qpw_enter_gate() pairs with that in
+ *   qpw_announce_drainer(), the release in qpw_leave_gate() with the acquire
+ *   in qpw_announce_drainer(), and the release in qpw_retract_drainer() with the
+ *   acquire in qpw_enter_gate().
  * - The store of QPW_LEAVING is ordered before the wait by the barriers of
  *   synchronize_srcu(), and they pair with those of srcu_read_lock().
  *
@@ -343,6 +376,90 @@ static bool qpw_run_remotely(struct qpw_struct *qpw)
 }
 
 #ifdef CONFIG_PREEMPT_RT
+
+/**
+ * struct qpw_gate - excludes drainers that wait from sections that must not wake
+ * @nolock: How many such sections this CPU is inside; only this CPU writes it.
+ * @drainers: How many drainers wait for or hold one of this CPU's locks.
+ *
+ * "The gate" in the overview above explains the protocol.
+ */
+struct qpw_gate {
+	unsigned int	nolock;
+	atomic_t	drainers;
+};
+
+static DEFINE_PER_CPU_ALIGNED(struct qpw_gate, qpw_gate);
+
+/**
+ * qpw_announce_drainer - Keep a CPU from entering its gate
+ * @cpu: The CPU that is going to be drained.
+ *
+ * Context: Preemptible.  Spins while @cpu is inside its gate.
+ */
+void qpw_announce_drainer(int cpu)
+{
+	struct qpw_gate *gate = per_cpu_ptr(&qpw_gate, cpu);
+
+	atomic_inc(&gate->drainers);
+	/* Pairs with the barrier in qpw_enter_gate(). */
+	smp_mb__after_atomic();
+	/* Pairs with the release in qpw_leave_gate(). */
+	smp_cond_load_acquire(&gate->nolock, !VAL);
+}
+EXPORT_SYMBOL_GPL(qpw_announce_drainer);
+
+/**
+ * qpw_retract_drainer - Let a CPU enter its gate again
+ * @cpu: As for qpw_announce_drainer().
+ *
+ * Context: Any.  The drainer is not queued at a lock of @cpu.
+ */
+void qpw_retract_drainer(int cpu)
+{
+	/* Pairs with the acquire in qpw_enter_gate(). */
+	atomic_dec_return_release(&per_cpu_ptr(&qpw_gate, cpu)->drainers);
+}
+EXPORT_SYMBOL_GPL(qpw_retract_drainer);
+
+/**
+ * qpw_enter_gate - Keep drainers of this CPU from waiting for its locks
+ *
+ * An NMI or interrupt that comes between the load and the store of nolock leaves
+ * it as it was.
+ *
+ * Context: Not preemptible.
+ *
+ * Return: false if there is a drainer; this CPU is not inside the gate then.
+ */
+bool qpw_enter_gate(void)
+{
+	struct qpw_gate *gate = this_cpu_ptr(&qpw_gate);
+
+	WRITE_ONCE(gate->nolock, gate->nolock + 1);
+	/* Pairs with the barrier in qpw_announce_drainer(). */
+	smp_mb();
+	/* Pairs with the release in qpw_retract_drainer(). */
+	if (likely(!atomic_read_acquire(&gate->drainers)))
+		return true;
+	qpw_leave_gate();
+	return false;
+}
+EXPORT_SYMBOL_GPL(qpw_enter_gate);
+
+/**
+ * qpw_leave_gate - Let drainers of this CPU wait for its locks again
+ *
+ * Context: As for qpw_enter_gate().
+ */
+void qpw_leave_gate(void)
+{
+	struct qpw_gate *gate = this_cpu_ptr(&qpw_gate);
+
+	/* Pairs with the acquire in qpw_announce_drainer(). */
+	smp_store_release(&gate->nolock, gate->nolock - 1);
+}
+EXPORT_SYMBOL_GPL(qpw_leave_gate);
 
 /* One for each CPU, for an owner can keep it waiting for as long as it likes */
 static DEFINE_PER_CPU(struct kthread_worker *, qpw_worker);

@@ -75,6 +75,7 @@ struct qt_work {
 	struct completion	done;
 	struct qt_meeting	*meeting;
 	bool			preemptible;
+	bool			tried;
 	unsigned long		taken;
 	unsigned long		trytaken;
 	struct qt_intruder	*intruder;
@@ -529,6 +530,7 @@ struct qt_meeting {
 	bool			in_irq;
 	bool			in_nmi;
 	bool			taken;
+	bool			waiters;
 	struct completion	ready;
 };
 
@@ -975,10 +977,140 @@ static void qt_test_preempted_owner(struct kunit *test)
 	wait_for_completion(&m.ready);
 	KUNIT_EXPECT_TRUE(test, m.taken);
 }
+
+static bool qt_has_waiters(qpw_trylock_t *lock)
+{
+	unsigned long owner = (unsigned long)data_race(READ_ONCE(lock->lock.owner));
+
+	return owner & RT_MUTEX_HAS_WAITERS;
+}
+
+/* Inside the gate and a section of it: does the drainer queue at the lock? */
+static int qt_hold_in_gate(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+	int i;
+
+	preempt_disable();
+	m->taken = qpw_nolock_begin();
+	if (m->taken && !local_qpw_trylock(&caches->trylock)) {
+		qpw_nolock_end();
+		m->taken = false;
+	}
+	qt_tell(&m->held);
+	while (!qt_told(&m->asked))
+		cpu_relax();
+	if (m->taken) {
+		for (i = 0; i < QT_SPINS && !m->waiters; i++)
+			m->waiters = qt_has_waiters(this_cpu_ptr(&caches->trylock));
+		local_qpw_unlock(&caches->trylock);
+		qpw_nolock_end();
+	}
+	preempt_enable();
+	complete(&m->ready);
+	return 0;
+}
+
+/*
+ * An owner that must not wake up a drainer has none to wake up.  A drainer that
+ * takes very long to come lets this pass, and nothing makes it fail wrongly.
+ */
+static void qt_test_gate_keeps_waiters_out(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = {};
+	struct qt_work *work;
+
+	qt_set_modes(test, QT_LOCAL);
+	qt_set_remote(test, cpu, true);
+	qt_stay_off(test, cpu);
+
+	qt_start(test, &m, cpu, qt_hold_in_gate);
+	qt_wait_for(&m.held);
+	work = qt_init_work(qt, cpu, qt_ask_and_lock_fn);
+	work->meeting = &m;
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	wait_for_completion(&m.ready);
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	KUNIT_EXPECT_TRUE(test, m.taken);
+	KUNIT_EXPECT_FALSE(test, m.waiters);
+}
+
+/* In an interrupt, which cannot be preempted */
+static void qt_enter_gate(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+
+	m->taken = qpw_nolock_begin();
+	if (m->taken)
+		qpw_nolock_end();
+}
+
+/* In a work function: inside a section, and after it */
+static void qt_hold_and_ask_gate_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	struct qt_meeting *m = work->meeting;
+	int cpu = qpw_get_cpu(qpw);
+
+	qpw_lock(&caches->trylock, cpu);
+	smp_call_function_single(cpu, qt_enter_gate, m, true);
+	qpw_unlock(&caches->trylock, cpu);
+	m->answered = m->taken;
+
+	work->tried = qpw_trylock(&caches->trylock, cpu);
+	if (work->tried) {
+		smp_call_function_single(cpu, qt_enter_gate, m, true);
+		qpw_unlock(&caches->trylock, cpu);
+	}
+	m->held = m->taken;
+
+	smp_call_function_single(cpu, qt_enter_gate, m, true);
+	work->runs++;
+}
+
+/* The gate is closed while a drainer holds a lock of the CPU, and only then. */
+static void qt_test_drainer_closes_gate(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = {};
+	struct qt_work *work;
+
+	qt_set_modes(test, QT_LOCAL);
+	smp_call_function_single(cpu, qt_enter_gate, &m, true);
+	KUNIT_EXPECT_TRUE(test, m.taken);
+
+	qt_set_remote(test, cpu, true);
+	smp_call_function_single(cpu, qt_enter_gate, &m, true);
+	KUNIT_EXPECT_TRUE(test, m.taken);
+
+	work = qt_init_work(qt, cpu, qt_hold_and_ask_gate_fn);
+	work->meeting = &m;
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	KUNIT_EXPECT_TRUE(test, work->tried);
+	KUNIT_EXPECT_FALSE(test, m.answered);
+	KUNIT_EXPECT_FALSE(test, m.held);
+	KUNIT_EXPECT_TRUE(test, m.taken);
+}
 #else
 static void qt_test_preempted_owner(struct kunit *test)
 {
 	kunit_skip(test, "needs PREEMPT_RT: nobody preempts an owner");
+}
+
+static void qt_test_gate_keeps_waiters_out(struct kunit *test)
+{
+	kunit_skip(test, "needs PREEMPT_RT: a drainer does not sleep");
+}
+
+static void qt_test_drainer_closes_gate(struct kunit *test)
+{
+	kunit_skip(test, "needs PREEMPT_RT: a drainer does not sleep");
 }
 #endif
 
@@ -2188,6 +2320,8 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_others_exclude_owner),
 	KUNIT_CASE(qt_test_waits_with_irqs_on),
 	KUNIT_CASE(qt_test_preempted_owner),
+	KUNIT_CASE(qt_test_gate_keeps_waiters_out),
+	KUNIT_CASE(qt_test_drainer_closes_gate),
 	KUNIT_CASE_PARAM(qt_test_queue_often, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_flush_waits),
 	KUNIT_CASE_PARAM(qt_test_shared_works, qt_mode_gen_params),

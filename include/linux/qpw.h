@@ -271,12 +271,45 @@ struct qpw_user {
  * another CPU is draining this one.
  *
  * Context: Any, NMI included.  On PREEMPT_RT it always fails in NMI and hard
- * interrupts, and must not be used with a raw spinlock held that a wake-up
- * could take: there may be a drainer to wake up on release.
+ * interrupts.  With preemption disabled there, call it only between
+ * qpw_nolock_begin() and qpw_nolock_end(): without them the release may have to
+ * wake up a drainer.
  *
  * Return: true if the lock was taken.
  */
 #define local_qpw_trylock(lock)		__local_qpw_trylock(lock)
+
+/**
+ * qpw_nolock_begin - Begin to try locks where a wake-up is not allowed
+ *
+ * On PREEMPT_RT a drainer of this CPU sleeps while it waits for a lock, and the
+ * release of the lock wakes it up.  A caller that holds a raw spinlock, for
+ * example that of the runqueue, must not do that.  Until qpw_nolock_end(), no
+ * drainer waits for a lock of this CPU: it waits until the caller is done.
+ *
+ * A preemptible caller has nothing to fear from a wake-up, and always succeeds.
+ * Without PREEMPT_RT every caller does, and both calls are empty.
+ *
+ * Context: Any, NMI included.  Calls may be nested.  The caller must not enable
+ * or disable preemption in between, other than in pairs, and must not sleep.
+ *
+ * Return: false if a drainer of this CPU is active.  The caller must not try a
+ * lock then, and does not call qpw_nolock_end().
+ */
+static __always_inline bool qpw_nolock_begin(void)
+{
+	return __qpw_nolock_begin();
+}
+
+/**
+ * qpw_nolock_end - End what qpw_nolock_begin() began
+ *
+ * Context: As for qpw_nolock_begin().  All locks that were tried are released.
+ */
+static __always_inline void qpw_nolock_end(void)
+{
+	__qpw_nolock_end();
+}
 
 /**
  * qpw_lock - Take the lock of a given CPU

@@ -217,12 +217,7 @@ static inline void qpw_init(void) { }
 
 #endif /* !CONFIG_QPW */
 
-#if defined(CONFIG_QPW) && !defined(CONFIG_PREEMPT_RT)
-
-void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu);
-bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu);
-void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
-
+#ifdef CONFIG_QPW
 /* With preemption off: the answer holds until it is on again. */
 static __always_inline bool qpw_in_local_mode(void)
 {
@@ -231,6 +226,55 @@ static __always_inline bool qpw_in_local_mode(void)
 	/* Others write it only where it makes no difference here. */
 	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
 }
+#endif
+
+#if defined(CONFIG_QPW) && defined(CONFIG_PREEMPT_RT)
+
+void qpw_announce_drainer(int cpu);
+void qpw_retract_drainer(int cpu);
+bool qpw_enter_gate(void);
+void qpw_leave_gate(void);
+
+/*
+ * A preemptible caller may wake up a drainer.  A CPU in local mode has none.
+ * Both answers hold until the caller enables preemption.
+ */
+static __always_inline bool qpw_needs_gate(void)
+{
+	return static_branch_unlikely(&qpw_possible) && !preemptible() &&
+	       !qpw_in_local_mode();
+}
+
+static __always_inline bool __qpw_nolock_begin(void)
+{
+	return !qpw_needs_gate() || qpw_enter_gate();
+}
+
+static __always_inline void __qpw_nolock_end(void)
+{
+	if (qpw_needs_gate())
+		qpw_leave_gate();
+}
+
+#else
+
+static inline void qpw_announce_drainer(int cpu) { }
+static inline void qpw_retract_drainer(int cpu) { }
+
+static __always_inline bool __qpw_nolock_begin(void)
+{
+	return true;
+}
+
+static __always_inline void __qpw_nolock_end(void) { }
+
+#endif
+
+#if defined(CONFIG_QPW) && !defined(CONFIG_PREEMPT_RT)
+
+void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu);
+bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu);
+void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
 static inline void qpw_debug_init(qpw_lock_t *lock)
@@ -554,9 +598,12 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 #else /* CONFIG_PREEMPT_RT */
 
 /*
- * A local lock of PREEMPT_RT is a spinlock that any CPU may take. With
- * preemption off inside the section, its owner waits for no other task of the
- * CPU that drains, and spins for it rather than sleep.
+ * A local lock of PREEMPT_RT is a spinlock that any CPU may take.  The drainer
+ * disables preemption once it has the lock.  Until then a task that outranks
+ * the drainer can preempt it; an owner that waits lends it its own priority.
+ *
+ * The drainer announces itself before it can become a waiter of the lock, and
+ * until it is none any more; see qpw_nolock_begin().
  */
 #define __qpw_lock(lock, cpu)				\
 	do {						\
@@ -564,13 +611,17 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 							\
 		migrate_disable();			\
 		__qpw_check_cpu(__cpu);			\
+		qpw_announce_drainer(__cpu);		\
 		spin_lock(per_cpu_ptr(lock, __cpu));	\
 		preempt_disable();			\
 	} while (0)
 
 #define __qpw_unlock(lock, cpu)				\
 	do {						\
-		spin_unlock(per_cpu_ptr(lock, cpu));	\
+		int __cpu = (cpu);			\
+							\
+		spin_unlock(per_cpu_ptr(lock, __cpu));	\
+		qpw_retract_drainer(__cpu);		\
 		preempt_enable();			\
 		migrate_enable();			\
 	} while (0)
@@ -588,11 +639,14 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 		return false;
 	migrate_disable();
 	__qpw_check_cpu(cpu);
+	qpw_announce_drainer(cpu);
 	taken = spin_trylock(per_cpu_ptr(base, cpu));
-	if (taken)
+	if (taken) {
 		preempt_disable();
-	else
+	} else {
+		qpw_retract_drainer(cpu);
 		migrate_enable();
+	}
 	return taken;
 }
 

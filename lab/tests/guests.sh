@@ -12,6 +12,7 @@
 . "$LAB/verdict.sh"
 
 QPW_TESTS=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh
+ISOLATED='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
 
 failed=0
 scratch=$(mktemp -d)
@@ -97,6 +98,37 @@ uml-up() {
 	require 'uml-up' padata_mt
 }
 
+# A guest that only says whether it has two nodes
+two_nodes_guest() {
+	mkdir -p "$scratch/nodes"
+	cat >"$scratch/nodes/run" <<-'END'
+		#!/bin/sh
+		echo TAP version 13
+		echo 1..1
+		[ "$(cat /sys/devices/system/node/online)" = 0-1 ] || printf 'not '
+		echo 'ok 1 two nodes'
+	END
+	chmod +x "$scratch/nodes/run"
+	echo "$scratch/nodes"
+}
+
+# Public reports of slab caches: a warning at boot on two nodes, and objects of a cache
+# that were still on their way from kfree_rcu() when it was destroyed
+slab_reports() { # SELFTESTS
+	local guest=$1 nodes setting
+	local -x MEM=2G
+
+	nodes=$(two_nodes_guest)
+	for setting in auto 0 1 cpus:3; do
+		boot "qemu-debug two nodes, qpw=$setting" "$nodes" qemu-debug 4 \
+			"kunit.enable=0 numa=fake=2 panic_on_warn=1 isolcpus=domain,2 qpw=$setting"
+		require "qemu-debug two nodes, qpw=$setting" 'two nodes$'
+	done
+	boot 'qemu-debug qpw=1' "$guest" qemu-debug 4 \
+		'kunit.enable=0 qpw=1 init_on_free=1 TEST=qpw:slab.sh'
+	require 'qemu-debug qpw=1' 'caches are destroyed with nothing left$'
+}
+
 # Lockdep and its like have nothing to say, unless there is something to say
 qemu-debug() {
 	local guest first
@@ -121,6 +153,7 @@ qemu-debug() {
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
 	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-debug qpw=cpus:3' 'also while CPUs go off and on$'
+	slab_reports "$guest"
 }
 
 # Where a lock's owner can be preempted, and unlocking may have to wake somebody up
@@ -132,6 +165,8 @@ qemu-rt() {
 	boot 'qemu-rt' "$guest" qemu-rt 4
 	require 'qemu-rt' padata_mt
 	require 'qemu-rt' preempted_owner
+	require 'qemu-rt' gate_keeps_waiters_out
+	require 'qemu-rt' drainer_closes_gate
 	require 'qemu-rt' reports_wrong_cpu
 	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
 	lockdep_reports qemu-rt migration
@@ -139,7 +174,18 @@ qemu-rt() {
 	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
-	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. wakes nobody up$'
+	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
+	require 'qemu-rt qpw=cpus:3' 'also if call_rcu.. had to be deferred$'
+	boot 'qemu-rt qpw=0' "$guest" qemu-rt 4 \
+		'kunit.enable=0 qpw=0 init_on_free=1 TEST=qpw:slab.sh'
+	require 'qemu-rt qpw=0' 'kfree_nolock.. frees to the sheaves$'
+	boot 'qemu-rt isolated' "$guest" qemu-rt 4 \
+		"kunit.enable=0 $ISOLATED TEST=qpw:boot.sh,qpw:isolation.sh"
+	require 'qemu-rt isolated' 'destroy_cache does not wait for a SCHED_FIFO task$'
+	require 'qemu-rt isolated' 'destroy_deferred does not wait for a SCHED_FIFO task$'
+	boot 'qemu-rt isolated, qpw=0' "$guest" qemu-rt 4 \
+		"kunit.enable=0 $ISOLATED qpw=0 TEST=qpw:isolation.sh"
+	require 'qemu-rt isolated, qpw=0' 'destroy_deferred waits for a SCHED_FIFO task$'
 }
 
 # Ours, and all of the files that the series converts
@@ -252,7 +298,7 @@ qpw_modes() { # GUEST
 		require "qemu qpw=$setting" 'CPUs that go off leave nothing$'
 		require "qemu qpw=$setting" 'also while CPUs go off and on$'
 		require "qemu qpw=$setting" 'also if call_rcu.. had to be deferred$'
-		require "qemu qpw=$setting" 'kfree_nolock.. wakes nobody up$'
+		require "qemu qpw=$setting" 'kfree_nolock.. frees to the sheaves$'
 	done <<-END
 		0 none disturbs
 		1 0-3 does not disturb
@@ -270,14 +316,14 @@ qpw_trouble() { # GUEST
 
 # A task that wants an isolated CPU for itself; without QPW it does not get that
 qpw_isolation() { # GUEST
-	local guest=$1 isolated='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
+	local guest=$1
 
 	boot 'qemu isolated' "$guest" qemu 4 \
-		"kunit.enable=0 $isolated TEST=qpw:boot.sh,qpw:isolation.sh"
+		"kunit.enable=0 $ISOLATED TEST=qpw:boot.sh,qpw:isolation.sh"
 	require 'qemu isolated' 'destroy_cache does not disturb CPU 3$'
 	require 'qemu isolated' 'destroy_cache does not wait for a SCHED_FIFO task$'
 	boot 'qemu isolated, qpw=0' "$guest" qemu 4 \
-		"kunit.enable=0 $isolated qpw=0 TEST=qpw:boot.sh,qpw:isolation.sh"
+		"kunit.enable=0 $ISOLATED qpw=0 TEST=qpw:boot.sh,qpw:isolation.sh"
 	require 'qemu isolated, qpw=0' 'destroy_cache disturbs CPU 3$'
 	require 'qemu isolated, qpw=0' 'destroy_cache waits for a SCHED_FIFO task$'
 	boot 'qemu nohz_full=3' "$guest" qemu 4 \

@@ -50,6 +50,15 @@ destroy_cache()
 	echo 1 >"$TRIGGER/destroy"
 }
 
+# Two tasks wait at once for frees that the CPU has deferred, which on PREEMPT_RT
+# are for a thread of that CPU.
+destroy_deferred()
+{
+	echo "$cpu" >"$TRIGGER/stuck" &
+	other=$!
+	echo "$cpu" >"$TRIGGER/stuck" && wait "$other"
+}
+
 # The task that occupies the CPU
 
 # occupy [PRIORITY]
@@ -165,8 +174,7 @@ begin()
 restart()
 {
 	vacate
-	wait "$worker"
-	is_over && occupy 1
+	await is_over && occupy 1
 }
 
 # Neither does it wait for ever, nor does it disturb.
@@ -179,10 +187,12 @@ does_not_wait()
 	[ "$over" = 0 ] && is_quiet && is_drained "$1"
 }
 
-# Its work has been queued, so there is no way without the CPU.
+# Its work has been queued, so there is no way without the CPU.  Deferred frees may
+# be waited for before that.
 waits()
 {
-	begin "$1" && await is_queued || return 1
+	begin "$1" || return 1
+	[ "$1" = destroy_deferred ] || await is_queued || return 1
 	sleep 1
 	! is_over
 	waited=$?
@@ -276,7 +286,7 @@ fi
 
 occupy || skip "cannot occupy CPU $cpu"
 ktap_print_msg "CPU $cpu, $mode mode${isolated:+, isolated}"
-ktap_set_plan 9
+ktap_set_plan 10
 for operation in $operations; do
 	ktap_test_result "$operation $(words "$effect") CPU $cpu" \
 		"$effect" "$operation"
@@ -291,12 +301,12 @@ fi
 vacate
 
 if [ -n "$isolated" ] && set_free && occupy 1; then
-	for operation in $operations; do
+	for operation in $operations destroy_deferred; do
 		ktap_test_result "$operation $(words "$wait") for a SCHED_FIFO task" \
 			"$wait" "$operation"
 	done
 else
-	for operation in $operations; do
+	for operation in $operations destroy_deferred; do
 		ktap_test_skip "$operation: no isolated CPU for SCHED_FIFO"
 	done
 fi

@@ -12,6 +12,9 @@
  *		kvfree_rcu_barrier(), and to see that they are gone after that
  * nolock:	write a number to have so many objects of kmalloc-192 freed by
  *		kfree_nolock() while a raw spinlock is held
+ * stuck:	write the number of a CPU to have objects freed in an interrupt
+ *		there, by kfree_rcu_nolock() and kfree_nolock(), and the cache of
+ *		the former destroyed after kvfree_rcu_barrier()
  *
  * The CPUs used are those that the writer may use.  Writing fails with EIO if
  * an object had two owners or outlived the barrier; the latter is not known,
@@ -469,6 +472,56 @@ static int trigger_nolock(void *unused, u64 objects)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(trigger_nolock_fops, NULL, trigger_nolock, "%llu\n");
 
+/*
+ * On a CPU, in a hard interrupt, so that PREEMPT_RT has to defer the frees of both
+ * kinds
+ */
+struct trigger_stuck {
+	struct trigger_object	*obj;
+	void			*small;
+};
+
+static void trigger_free_in_irq(void *data)
+{
+	struct trigger_stuck *stuck = data;
+
+	kfree_rcu_nolock(stuck->obj, rcu);
+	kfree_nolock(stuck->small);
+}
+
+static int trigger_free_on(struct kmem_cache *cache, int cpu)
+{
+	struct trigger_stuck stuck = {
+		.obj = kmem_cache_alloc(cache, GFP_KERNEL),
+		.small = kmalloc_nolock(TRIGGER_NOLOCK_SIZE, 0, NUMA_NO_NODE),
+	};
+
+	if (stuck.obj && stuck.small)
+		return smp_call_function_single(cpu, trigger_free_in_irq, &stuck,
+						true);
+	if (stuck.obj)
+		kmem_cache_free(cache, stuck.obj);
+	kfree_nolock(stuck.small);
+	return -ENOMEM;
+}
+
+static int trigger_stuck(void *unused, u64 cpu)
+{
+	struct kmem_cache *cache;
+	int err;
+
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -EINVAL;
+	cache = trigger_create("qpw_trigger_stuck");
+	if (!cache)
+		return -ENOMEM;
+	err = trigger_free_on(cache, cpu);
+	kvfree_rcu_barrier();
+	kmem_cache_destroy(cache);
+	return err;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(trigger_stuck_fops, NULL, trigger_stuck, "%llu\n");
+
 static struct tracepoint *trigger_points[2];
 
 static void trigger_find_points(struct tracepoint *tp, void *unused)
@@ -534,6 +587,8 @@ static int __init trigger_init(void)
 				   &trigger_deferred_fops);
 	debugfs_create_file_unsafe("nolock", 0200, trigger_dir, NULL,
 				   &trigger_nolock_fops);
+	debugfs_create_file_unsafe("stuck", 0200, trigger_dir, NULL,
+				   &trigger_stuck_fops);
 	return 0;
 }
 
