@@ -167,7 +167,6 @@ begin()
 	rm -f "$scratch/over"
 	prepare || return 1
 	{ "$1" && touch "$scratch/over"; } &
-	worker=$!
 }
 
 # An operation that hangs ends when the task does.
