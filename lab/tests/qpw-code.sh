@@ -22,6 +22,7 @@ may_differ() {
 		mm/slub.o flush_cpu_sheaves		# the work: has the CPU as an argument
 		mm/slub.o flush_rcu_sheaf		# the same
 		mm/slub.o sheaf_flush_main		# part of that work, which flushes in passes
+		mm/slub.o deferred_work_barrier		# lets one task at a time wait, with and without QPW
 		mm/slub.o __qpw_work_fn			# new: enters a work function on its CPU only
 		mm/folio.o __lru_add_drain_all		# works are set up first, then queued together
 		mm/folio.o lru_add_drain_per_cpu	# the work: is one of a CPU
