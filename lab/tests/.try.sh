@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# reports.sh [full|all]: the cases of reports.md, which public bug reports describe. A line for
+# each thing that has to be right on the patched kernel. With "all", the unpatched kernel is
+# booted as well, and what reports.md says to be wrong there has to be wrong, else the case
+# does not test it.
+
+. "$(dirname "$0")/../common.sh"
+# shellcheck source=../module.sh
+. "$LAB/module.sh"
+
+mode=${1:-}
+HOG='numa=fake=2 isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
+MANY='isolcpus=domain,managed_irq,2-7 nohz_full=2-7 rcu_nocbs=2-7'
+NVME="-device nvme-subsys,id=s -device nvme,id=c,serial=lab,subsys=s
+	-blockdev null-co,node-name=d1,size=16777216,read-zeroes=on
+	-device nvme-ns,drive=d1,nsid=1,bus=c
+	-blockdev null-co,node-name=d2,size=16777216,read-zeroes=on
+	-device nvme-ns,drive=d2,nsid=2,bus=c"
+failed=0
+scratch=$(mktemp -d)
+on_exit "rm -rf '$scratch'"
+
+# Wrong today, patched and unpatched: "CASE WHAT", and why
+known_wrong() {
+	cat <<-END
+		3 what is charged is used: charges that isolated CPUs cache are not drained
+		3 the whole limit can be used: as above
+		3 the group dies: as above
+	END
+}
+
+# Right unpatched, too, or not there: "CASE WHAT" of what the unpatched kernel shows no fault in
+right_unpatched() {
+	cat <<-END
+		4 caches are destroyed when namespaces go
+	END
+}
+
+build_guest() { # KERNEL
+	local guest=$scratch/guest-${1//\//-}
+
+	if [ ! -d "$guest" ]; then
+		mkdir -p "$guest"
+		build_module "$LAB/guest/reports" "$1" "$scratch/module-${1//\//-}"
+		cp "$scratch/module-${1//\//-}/reports_caches.ko" "$guest"
+		gcc -O2 -Wall -Wextra -static -o "$guest/reports" "$LAB/guest/reports/reports.c"
+		gcc -O2 -Wall -Wextra -static -o "$guest/guest" "$LAB/guest/qpw/guest.c"
+		[ "$1" != qemu ] || install_kselftests padata qemu "$guest/kselftest" >&2
+		cp "$LAB/guest/reports/run" "$guest"
+	fi
+	echo "$guest"
+}
+
+log_of() { # LABEL
+	echo "check-reports-${1//[ =,]/-}"
+}
+
+# unpatched kernels are in a folder of their own
+boot() { # LABEL KERNEL SMP CMDLINE
+	local label=$1 kernel=$2 guest name series=
+
+	[[ $kernel != base/* ]] || series=none
+	guest=$(build_guest "$kernel")
+	name=$(log_of "$label")
+	rm -f "$LOG/$name".{verdict,console,output}
+	NAME=$name GUEST=$guest SERIES=$series CONFIG=${kernel#base/} SMP=$3 MEM=1G OUT='' \
+		CMDLINE="kunit.enable=0 $4" "$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null || true
+	verdict=$(cat "$LOG/$name.verdict" 2>/dev/null || tail -n1 "$LOG/$name.boot")
+	if [ "$verdict" = pass ]; then
+		echo "ok reports $label: guest"
+	else
+		echo "not ok reports $label: $verdict ($LOG/$name.log)"
+		failed=1
+	fi
+}
+
+# found LABEL: "right|wrong CASE WHAT: FIGURES" of that guest
+found() {
+	grep -aE '^(right|wrong) ' "$LOG/$(log_of "$1").output" 2>/dev/null || true
+}
+
+wanted() { # NUMBER LABEL: so many things have to have been judged
+	[ "$(found "$2" | wc -l)" = "$1" ] || {
+		echo "not ok reports $2: $(found "$2" | wc -l) things judged, not $1"
+		failed=1
+	}
+}
+
+reason_of() { # "CASE WHAT"
+	known_wrong | sed -n "s/^$1: //p"
+}
+
+judge_patched() { # LABEL
+	local how what reason
+
+	while read -r how what; do
+		reason=$(reason_of "${what%%:*}")
+		case $how${reason:+-known} in
+		right) echo "ok reports $1: $what" ;;
+		wrong-known) echo "ok reports $1: $what # SKIP still wrong: $reason" ;;
+		right-known) echo "not ok reports $1: $what: is right now, so $0 is not" ;;
+		*) echo "not ok reports $1: $what" ;;
+		esac
+	done < <(found "$1") | tee "$scratch/judged"
+	! has '^not ok' <"$scratch/judged" || failed=1
+}
+
+judge_unpatched() { # LABEL
+	local how what
+
+	while read -r how what; do
+		if right_unpatched | has -x "${what%%:*}"; then
+			echo "$how" | sed "s/right/ok/; s/wrong/not ok/; s/\$/ reports $1: $what/"
+		elif [ "$how" = wrong ]; then
+			echo "ok reports $1, is wrong: $what"
+		else
+			echo "not ok reports $1: $what: the case shows nothing"
+		fi
+	done < <(found "$1") | tee "$scratch/judged"
+	! has '^not ok' <"$scratch/judged" || failed=1
+}
+
+patched() { # THINGS LABEL KERNEL SMP CMDLINE
+	boot "${@:2}"
+	wanted "$1" "$2"
+	judge_patched "$2"
+}
+
+unpatched() { # THINGS LABEL KERNEL SMP CMDLINE
+	boot "${@:2}"
+	wanted "$1" "$2"
+	judge_unpatched "$2"
+}
+
+counted() { # LABEL KEY
+	sed -nE "s/^count 5 (.* )?$2=([0-9]+).*/\2/p" "$LOG/$(log_of "$1").output"
+}
+
+# One CPU flushes for all: none of them has a work to do for that
+compare_caches() {
+	local works none=caches,\ qpw=0 all=caches,\ qpw=1
+
+	works=$(counted "$all" works)
+	if [ "$works" -eq 0 ] && [ "$(counted "$none" works)" -ge $((50 * 4 * 8)) ]; then
+		echo "ok reports caches: $(counted "$none" works) works with qpw=0, $works with qpw=1"
+	else
+		echo "not ok reports caches: '$(counted "$none" works)' works with qpw=0, '$works' with qpw=1"
+		failed=1
+	fi
+}
+
+# nvme KIND LABEL KERNEL [PARAMETER]: no disk but the two namespaces
+nvme() {
+	QEMU_ARGS=${NVME//[$'\n\t']/ } "$1" 1 "nvme, $2" "$3" 4 \
+		"CASES=4 brd.rd_nr=0 loop.max_loop=0 slab_nomerge ${4:-}"
+}
+
+mkdir -p "$LOG"
+export ACCEL=tcg,thread=single QEMU_ARGS='-icount shift=0,sleep=off'
+boot "icount qemu-0" qemu 8 "CASES=5 qpw=0"
