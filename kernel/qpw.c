@@ -62,7 +62,7 @@
  * others are drained.
  *
  * The drainer disables preemption once it has the lock.  It cannot do so before,
- * as it may have to sleep.  In between a task with a priority above 50, the
+ * as it may have to sleep, unless it only tries the lock.  In between a task with a priority above 50, the
  * drainer's, can preempt it.  An owner that waits then lends the drainer its own
  * priority.  So the owner waits only for tasks on the drainer's CPU that outrank
  * both the drainer and the owner, and for the few instructions of the drainer's
@@ -395,7 +395,8 @@ static DEFINE_PER_CPU_ALIGNED(struct qpw_gate, qpw_gate);
  * qpw_announce_drainer - Keep a CPU from entering its gate
  * @cpu: The CPU that is going to be drained.
  *
- * Context: Preemptible.  Spins while @cpu is inside its gate.
+ * Context: Task context, outside this CPU's own gate.  Spins while @cpu is inside
+ * its gate.
  */
 void qpw_announce_drainer(int cpu)
 {

@@ -640,11 +640,12 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 	migrate_disable();
 	__qpw_check_cpu(cpu);
 	qpw_announce_drainer(cpu);
+	/* Before it has the lock, as this does not sleep */
+	preempt_disable();
 	taken = spin_trylock(per_cpu_ptr(base, cpu));
-	if (taken) {
-		preempt_disable();
-	} else {
+	if (!taken) {
 		qpw_retract_drainer(cpu);
+		preempt_enable();
 		migrate_enable();
 	}
 	return taken;
