@@ -38,18 +38,32 @@
  * are created in the background when a run lacks some, and ended when they were
  * idle for long.  A worker is new, then idle, taken, and helping by turns:
  *
- *  - idle: on pool.idle, asleep until worker->run is set, or about to be.
- *  - taken: off that list, counted in pool.helping.  The one who took it gives
- *    it its CPUs and its nice value before he tells it the run: he sets
- *    worker->run and wakes it.  The release of worker->run pairs with the acquire
- *    in padata_mt_come().
- *  - helping: works on worker->run until that is closed, or until it is
- *    surplus because there are fewer CPUs or a lower max_helpers than before.
- *    Then it takes itself for a run on pool.pending, or becomes idle.
+ *  - idle: on pool.idle, asleep or about to be.
+ *  - assigned: on run->sent and counted in pool.helping, with worker->run set.
+ *    The thread that assigned it, which may be the worker itself, sets its CPUs
+ *    and its nice value while worker->placing is set, clears that, and wakes it.
+ *  - helping: off these lists, works on worker->run until that is closed or
+ *    until the worker has to leave.  Then it assigns itself to a run on
+ *    pool.pending, or becomes idle.
  *
- * A worker that was told a run, but has not yet come to run, is in run->sent.
- * Where its CPUs are busy it may be there for long: so the main thread recalls
- * such workers once the run is closed.  They are idle again then.
+ * All of this changes under pool.lock.  Where its CPUs are busy an assigned worker
+ * may not run for long, so the main thread recalls all of run->sent once the run
+ * is closed.  A worker that is being placed then becomes idle when that is over:
+ * until then nothing else may place it.  The placing thread has a reference to
+ * the run of its own.
+ *
+ * *Leaving.*  Before each chunk, also its first, a helper looks whether it may
+ * stay.  It leaves when CPUs went or max_helpers was lowered, when there are more
+ * callers and helpers than CPUs twice in a row, when the policy of the main thread
+ * is one that has no helpers, or when the CPUs that the main thread may use, less
+ * isolated and nohz_full ones, are too few for it.  If they are enough, it moves.
+ * The run holds a reference to the main thread, and to the run in whose chunk that
+ * calls, so both masks can be read.  A helper that leaves gives its place back:
+ * the main thread asks for another one after its next chunk, if it is worth it.
+ *
+ * *Giving back.*  padata_mt_should_stop() lets a helper leave in the middle of a
+ * chunk.  The chunk takes the helper's place in run->failed, which is therefore
+ * not given to another helper, and the main thread runs it when all are done.
  *
  * A run that could not get all helpers it wants is on pool.pending until it has
  * them, a helper finds it closed, or its main thread takes it off, which it does
@@ -59,36 +73,48 @@
  * *How many helpers* is a question of what is left to do: one for each
  * PADATA_MT_WORTH_NS.  The main thread asks it again after each chunk of its
  * own, for the first indices of a job may be the cheap ones.  In the same way
- * each thread adapts the length of its chunks to PADATA_MT_SLICE_NS.  Helpers
- * that left because they were surplus are not replaced in this job.
+ * each thread adapts the length of its chunks to PADATA_MT_SLICE_NS.  What the
+ * first indices cost says nothing about the later ones, so padata_mt_max_chunk()
+ * bounds the chunks as well.
+ *
+ * *Who sends helpers.*  The main thread sends PADATA_MT_FANOUT of them and then
+ * works; each helper sends as many before its first chunk.  After each of its
+ * chunks the main thread sends one more if some are missing, for a helper that was
+ * sent may not have come.
  *
  * *Stragglers.*  After boot helpers have the lowest priority, and one that holds
  * the last chunk may be kept from running by others.  The main thread that waits
- * lifts one such helper to its own nice value; when that one is done it lifts
- * the next.  A helper is lifted under run->lock while it holds a chunk, and puts
- * its nice value back after it gave up that chunk, thus after it was lifted.  The
- * one who waits looks from time to time whether his own priority has become
- * better, to pass that on: he may be a helper himself, of a job that this one is
- * nested in, and be waited for.
+ * lifts one such helper to its own priority; when that one is done it lifts the
+ * next.  A caller that has become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO
+ * of its priority.  A deadline cannot be lent, so a deadline caller lends nice 0.
+ * A helper is lifted under run->lock while it holds a chunk, and puts its priority
+ * back after it gave up that chunk, thus after it was lifted.  A lifted helper may
+ * wait for a nested job itself: then it has set its padata_mt_thread.waits under
+ * the lock of the run that it helps, and the thread that lifts it wakes it, so
+ * that it passes the lift on.  Apart from that nothing wakes a waiting main thread
+ * before the last helper is done, and the hung task detector sees it.
  *
- * *Lockdep.*  A helper holds the lockdep map of its call site while it runs the
- * thread function, and the main thread takes and releases it before it begins,
+ * *Lockdep.*  Each thread of a job holds the lockdep map of the call site while it
+ * runs the thread function, the main thread too: what it locks there a helper may
+ * lock another time.  The main thread also takes and releases it before it begins,
  * as flush_work() does.  Calls that nest use the map's subclasses, by how many
- * helpers they are nested in: one that holds a map at some depth only takes maps
- * that are deeper, so call sites may nest in each other in any order.  So do
+ * chunks they are nested in: a thread that holds a map at some depth only takes
+ * maps that are deeper, so call sites may nest in each other in any order.  So do
  * calls from a scope of memory allocations, because reclaim may call what others
  * call from outside, and allocate memory there.
  *
- * *Locks.*  pool.lock and run->lock do not nest.  Both are raw and held for a
+ * *Locks.*  pool.lock, run->lock and the locks of padata_mt_calls do not nest in
+ * each other; the scheduler's nest in run->lock.  All are raw and held for a
  * bounded time because helpers of lowest priority take them as well, also where
  * a spinlock_t can be preempted.  Neither is taken in interrupts.
  */
 
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
-#include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/export.h>
+#include <linux/hash.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
@@ -101,10 +127,12 @@
 #include <linux/nodemask.h>
 #include <linux/overflow.h>
 #include <linux/padata.h>
+#include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/deadline.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/rt.h>
@@ -139,13 +167,17 @@
 /* Threads take this part of their equal share of what is left. */
 #define PADATA_MT_SHARE		2
 
-/* How often a main thread that waits looks whether it was lifted, in jiffies. */
-#define PADATA_MT_RELIFT	DIV_ROUND_UP(HZ, 50)
-
 /* Nested jobs that lockdep can tell from each other, in a scope and outside */
 #define PADATA_MT_LOCKDEP_DEPTH	(MAX_LOCKDEP_SUBCLASSES / 2)
 
-#define PADATA_MT_IDLE		(60 * HZ)
+/* How many helpers a thread sends before it works itself */
+#define PADATA_MT_FANOUT	2
+
+/* What lists the calls in progress by task */
+#define PADATA_MT_CALL_BITS	6
+
+/* A helper leaves if there are too many threads this often in a row. */
+#define PADATA_MT_CROWDED	2
 
 /* Never wait for memory and never take the reserves: help is not worth it. */
 #define PADATA_MT_GFP		(GFP_NOWAIT | __GFP_NOMEMALLOC)
@@ -168,7 +200,7 @@ struct padata_mt_range {
  * @next: First index that was not handed out.
  * @chunks: Chunks handed out.
  * @threads: Threads that took one.
- * @nr_failed: Chunks that failed.
+ * @nr_failed: Chunks that failed or were given back.
  * @err: The first error.
  */
 struct padata_mt_progress {
@@ -187,7 +219,10 @@ struct padata_mt_progress {
  * @chunks: How many it has had.
  * @ns: What the last one took.
  * @slice: Indices that should take PADATA_MT_SLICE_NS, the most in a chunk.
- * @lifted: It has the nice value of the main thread, which waits for it.
+ * @lifted: It has the priority of the main thread, which waits for it.
+ * @waits: It waits for the helpers of a nested job, and passes a lift on.
+ * @counted: The last run that counted it, because it may come back to one.
+ * @gives_back: It was asked to leave, and has not done its chunk.
  */
 struct padata_mt_thread {
 	struct task_struct	*task;
@@ -197,6 +232,9 @@ struct padata_mt_thread {
 	u64			ns;
 	unsigned long		slice;
 	bool			lifted;
+	bool			waits;
+	bool			gives_back;
+	u64			counted;
 };
 
 /**
@@ -206,15 +244,20 @@ struct padata_mt_thread {
  * @map: The call site's, for lockdep.
  * @depth: Of helpers whose chunks this job is nested in.
  * @pflags: The main thread's allocation scope.
+ * @id: No other run has it.
+ * @main: The main thread.
+ * @bound: Helpers run on the CPUs that @main may use.
+ * @unhelped: The priority of @main is none that helpers can serve.
+ * @outer: The run of which this one's main thread has a chunk.
  * @nice: Of the helpers.
  * @slice: What threads begin with as padata_mt_thread.slice.
  * @end: Of the job.
  * @max_threads: Threads this job can have at all, and room in @failed.
- * @idle: There is no holder any more, and there will be none.
- * @cpus: Where helpers may run.
+ * @cpus: Where helpers may run, as long as @main may and CPUs are not isolated.
  * @pending: In pool.pending while helpers are missing.  This and all down to
  *           @free is protected by pool.lock.
- * @sent: Workers that were told this run and have not yet come.
+ * @sent: Workers assigned to this run that have not yet come.
+ * @limit: Helpers it can still have, at most @max_threads - 1.
  * @threads: The main thread, and helpers sent or missing.
  * @missing: Helpers to send.
  * @cpu: Where the last helper was sent, at first where the main thread was.
@@ -222,11 +265,11 @@ struct padata_mt_thread {
  * @free: CPUs to which no helper was sent.
  * @next: First index that was not handed out, or @end once the run is closed.
  * @lock: Protects all below.
- * @waiting: The main thread waits for @idle.
- * @lift_nice: Of a helper that is waited for, the main thread's by then.
+ * @waiting: The main thread waits until there is no holder.
+ * @lift_prio: Of a helper that is waited for, the main thread's by then.
  * @holders: Helpers that take chunks.
  * @progress: Of the threads that are done, and where the run was closed.
- * @failed: The chunks that failed.
+ * @failed: The chunks that failed or were given back.
  */
 struct padata_mt_run {
 	refcount_t			ref;
@@ -234,15 +277,20 @@ struct padata_mt_run {
 	struct lockdep_map		*map;
 	unsigned int			depth;
 	unsigned int			pflags;
+	u64				id;
+	struct task_struct		*main;
+	bool				bound;
+	bool				unhelped;
+	struct padata_mt_run		*outer;
 	int				nice;
 	unsigned long			slice;
 	unsigned long			end;
 	unsigned int			max_threads;
-	struct completion		idle;
 	struct cpumask			cpus;
 
 	struct list_head		pending;
 	struct list_head		sent;
+	unsigned int			limit;
 	unsigned int			threads;
 	unsigned int			missing;
 	int				cpu;
@@ -253,7 +301,7 @@ struct padata_mt_run {
 
 	raw_spinlock_t			lock ____cacheline_aligned_in_smp;
 	bool				waiting;
-	int				lift_nice;
+	int				lift_prio;
 	struct list_head		holders;
 	struct padata_mt_progress	progress;
 	struct padata_mt_range		failed[] __counted_by(max_threads);
@@ -262,8 +310,10 @@ struct padata_mt_run {
 /**
  * struct padata_mt_worker - a kernel thread that helps
  * @thread: Its part in @run.
- * @run: What it works on, set last by the one who took it.
+ * @run: What it works on, NULL while it is idle.  Under pool.lock.
  * @helping: It is counted in pool.helping.
+ * @placing: Its CPUs and its nice value are being set.  Under pool.lock.
+ * @crowded: How often in a row it found too many threads.
  * @node: In pool.idle, or in padata_mt_run.sent.
  * @idle_since: In jiffies.
  * @cpu: Where to begin.
@@ -274,6 +324,8 @@ struct padata_mt_worker {
 	struct padata_mt_thread	thread;
 	struct padata_mt_run	*run;
 	bool			helping;
+	bool			placing;
+	unsigned int		crowded;
 	struct list_head	node;
 	unsigned long		idle_since;
 	int			cpu;
@@ -281,6 +333,52 @@ struct padata_mt_worker {
 	struct cpumask		cpus;
 };
 
+/**
+ * struct padata_mt_ctx - a call of padata_do_multithreaded()
+ * @job: The caller's job.
+ * @map: The call site's, for lockdep.
+ * @depth: Of chunks that this call is made in.
+ * @task: The caller.
+ * @node: In padata_mt_calls.
+ * @late: Which clock.
+ * @alone: There is no helper to be had for this job.
+ * @helpers: How many seem worth it at first.
+ * @began: When.
+ * @waited: How long the main thread waited for stragglers, if that is traced.
+ * @progress: How far the main thread came alone, in the end how far all came.
+ * @failed: The chunk that failed while it was alone.
+ * @run: The run, if there is one.
+ */
+struct padata_mt_ctx {
+	const struct padata_mt_job	*job;
+	struct lockdep_map		*map;
+	unsigned int			depth;
+	struct task_struct		*task;
+	struct hlist_node		node;
+	bool				late;
+	bool				alone;
+	unsigned int			helpers;
+	u64				began;
+	u64				waited;
+	struct padata_mt_progress	progress;
+	struct padata_mt_range		failed;
+	struct padata_mt_run		*run;
+};
+
+/* Calls in progress by task, the innermost of each first */
+static struct padata_mt_calls {
+	raw_spinlock_t		lock;
+	struct hlist_head	head;
+} padata_mt_calls[1 << PADATA_MT_CALL_BITS] = {
+	[0 ... (1 << PADATA_MT_CALL_BITS) - 1] = {
+		.lock = __RAW_SPIN_LOCK_UNLOCKED(padata_mt_calls.lock),
+	},
+};
+
+static atomic64_t padata_mt_runs;
+
+static int padata_mt_work(void *worker);
+static void padata_mt_seek_helpers(unsigned int max);
 static void padata_mt_manage(struct work_struct *work);
 
 /* All runs and workers; counts and lists under lock. */
@@ -302,8 +400,30 @@ static struct {
 	.manager = __DELAYED_WORK_INITIALIZER(pool.manager, padata_mt_manage, 0),
 };
 
+/* How long a worker is idle before it ends, in ms */
+VISIBLE_IF_KUNIT unsigned int padata_mt_idle_ms __read_mostly = 60 * MSEC_PER_SEC;
+
 VISIBLE_IF_KUNIT unsigned int padata_mt_max_helpers __read_mostly = INT_MAX;
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_max_helpers);
+
+/* Where another thread may come between: some delay makes it come more often. */
+#ifdef CONFIG_PADATA_MT_DEBUG
+static unsigned int padata_mt_delay_us;
+module_param_named(delay_us, padata_mt_delay_us, uint, 0644);
+MODULE_PARM_DESC(delay_us, "Longest random delay in race windows, 0 for none");
+
+static void padata_mt_window(void)
+{
+	unsigned int us = READ_ONCE(padata_mt_delay_us);
+
+	if (us && get_random_u32_below(4) == 0)
+		udelay(get_random_u32_inclusive(1, min(us, 1000)));
+}
+#else
+static inline void padata_mt_window(void)
+{
+}
+#endif
 
 /*
  * Decides whether helpers are worth it, thus has to be a fine one.  Until
@@ -359,8 +479,9 @@ static void padata_mt_note_error(struct padata_mt_progress *p, int err,
 {
 	if (chunk->len)
 		failed[p->nr_failed++] = *chunk;
+	/* Pairs with the read in padata_mt_is_ending(). */
 	if (!p->err)
-		p->err = err;
+		WRITE_ONCE(p->err, err);
 }
 
 static int padata_mt_call(const struct padata_mt_job *job,
@@ -388,12 +509,30 @@ static bool padata_mt_is_killed(const struct padata_mt_job *job)
 	return job->killable && fatal_signal_pending(current);
 }
 
+static struct padata_mt_calls *padata_mt_own_calls(void)
+{
+	return &padata_mt_calls[hash_ptr(current, PADATA_MT_CALL_BITS)];
+}
+
 /* Runs: main thread and helpers at work */
 
 static void padata_mt_put_run(struct padata_mt_run *run)
 {
-	if (refcount_dec_and_test(&run->ref))
+	struct padata_mt_run *outer;
+
+	for (; run && refcount_dec_and_test(&run->ref); run = outer) {
+		outer = run->outer;
+		put_task_struct(run->main);
 		kfree(run);
+	}
+}
+
+static struct padata_mt_run *padata_mt_get_run(struct padata_mt_run *run)
+{
+	if (run)
+		refcount_inc(&run->ref);
+
+	return run;
 }
 
 static bool padata_mt_is_closed(struct padata_mt_run *run)
@@ -407,7 +546,8 @@ static unsigned long padata_mt_want(const struct padata_mt_run *run,
 				    unsigned long left)
 {
 	/* A thread more or less makes no difference, so no pool.lock. */
-	return min(left / PADATA_MT_SHARE / READ_ONCE(run->threads), t->slice);
+	return min3(left / PADATA_MT_SHARE / READ_ONCE(run->threads), t->slice,
+		    padata_mt_max_chunk(&run->job));
 }
 
 /* Takes the next chunk, if any is left. */
@@ -447,22 +587,37 @@ static void padata_mt_fail(struct padata_mt_run *run,
 	padata_mt_note_error(&run->progress, err, run->failed, &t->chunk);
 }
 
+/*
+ * The straggler may wait for a nested job's helper itself.  Only then it expects
+ * to be woken: it sets and clears t->waits under this lock.
+ */
 static void padata_mt_lift_one(struct padata_mt_run *run)
 {
+	struct sched_param param = {
+		.sched_priority = MAX_RT_PRIO - 1 - run->lift_prio,
+	};
 	struct padata_mt_thread *t;
 
+	lockdep_assert_held(&run->lock);
+
 	t = list_first_entry_or_null(&run->holders, typeof(*t), node);
-	if (!t || run->lift_nice >= run->nice)
+	if (!t || run->lift_prio >= NICE_TO_PRIO(run->nice))
 		return;
 
 	t->lifted = true;
-	set_user_nice(t->task, run->lift_nice);
+	if (rt_prio(run->lift_prio))
+		sched_setscheduler_nocheck(t->task, SCHED_FIFO, &param);
+	else
+		set_user_nice(t->task, PRIO_TO_NICE(run->lift_prio));
+	if (t->waits)
+		wake_up_process(t->task);
 }
 
 /* The first chunk of a helper, and that it is a holder, are one transition. */
 static bool padata_mt_join(struct padata_mt_run *run,
 			   struct padata_mt_thread *t)
 {
+	padata_mt_window();
 	guard(raw_spinlock)(&run->lock);
 
 	if (!padata_mt_take(run, t))
@@ -478,15 +633,21 @@ static void padata_mt_finish(struct padata_mt_run *run,
 {
 	lockdep_assert_held(&run->lock);
 
-	if (err)
+	/* The main thread does it in the end, unless there is an error. */
+	if (t->gives_back)
+		run->failed[run->progress.nr_failed++] = t->chunk;
+	else if (err)
 		padata_mt_fail(run, t, err);
 	run->progress.chunks += t->chunks;
-	run->progress.threads += !!t->chunks;
+	if (t->chunks && t->counted != run->id)
+		run->progress.threads++;
+	t->counted = run->id;
 }
 
 static void padata_mt_quit(struct padata_mt_run *run,
 			   struct padata_mt_thread *t, int err)
 {
+	padata_mt_window();
 	guard(raw_spinlock)(&run->lock);
 
 	padata_mt_finish(run, t, err);
@@ -494,7 +655,7 @@ static void padata_mt_quit(struct padata_mt_run *run,
 	if (!run->waiting)
 		return;
 	if (list_empty(&run->holders))
-		complete(&run->idle);
+		wake_up_process(run->main);
 	else if (t->lifted)
 		padata_mt_lift_one(run);
 }
@@ -528,45 +689,102 @@ static int padata_mt_call_shared(struct padata_mt_run *run,
 	return err;
 }
 
-static int padata_mt_lift_nice(void)
+/* Of a helper that this task waits for.  A deadline cannot be lent. */
+static int padata_mt_lift_prio(void)
 {
-	if (rt_or_dl_task(current))
-		return 0;
+	int prio = READ_ONCE(current->prio);
 
-	return current->policy == SCHED_IDLE ? MAX_NICE : task_nice(current);
+	if (dl_prio(prio))
+		return DEFAULT_PRIO;
+
+	return current->policy == SCHED_IDLE ? MAX_PRIO - 1 : prio;
 }
 
-/* The main thread may have been lifted itself while it waits. */
-static void padata_mt_relift(struct padata_mt_run *run)
+/* The part of this task in the run that it helps, if it is a helper */
+static struct padata_mt_worker *padata_mt_self(void)
 {
-	int nice = padata_mt_lift_nice();
+	if (!(current->flags & PF_KTHREAD) ||
+	    kthread_func(current) != padata_mt_work)
+		return NULL;
+
+	return kthread_data(current);
+}
+
+/* Under the lock of the run that this task helps, which it may be lifted in */
+static void padata_mt_set_waits(struct padata_mt_worker *self, bool waits)
+{
+	if (!self)
+		return;
+
+	guard(raw_spinlock)(&self->run->lock);
+	self->thread.waits = waits;
+}
+
+/* Whether there are holders.  If so, lifts one if this task was lifted. */
+static bool padata_mt_is_held(struct padata_mt_run *run)
+{
+	int prio = padata_mt_lift_prio();
 
 	guard(raw_spinlock)(&run->lock);
 
-	if (nice >= run->lift_nice)
-		return;
-	run->lift_nice = nice;
-	padata_mt_lift_one(run);
-}
-
-/* Waits for the helpers that hold a chunk; the run is closed, so no other will. */
-static void padata_mt_wait(struct padata_mt_run *run)
-{
-	scoped_guard(raw_spinlock, &run->lock) {
-		if (list_empty(&run->holders))
-			return;
+	if (list_empty(&run->holders))
+		return false;
+	if (!run->waiting || prio < run->lift_prio) {
 		run->waiting = true;
-		run->lift_nice = padata_mt_lift_nice();
+		run->lift_prio = prio;
 		padata_mt_lift_one(run);
 	}
 
-	while (!wait_for_completion_timeout(&run->idle, PADATA_MT_RELIFT))
-		padata_mt_relift(run);
+	return true;
 }
 
-/* Where nobody is disturbed, at this moment */
+/*
+ * Waits for the helpers that hold a chunk; the run is closed, so no other will.
+ * The last holder wakes this task in the critical section in which it leaves the
+ * list, so no wake-up is left over once the list was seen empty.
+ */
+static void padata_mt_wait(struct padata_mt_run *run)
+{
+	struct padata_mt_worker *self = padata_mt_self();
+
+	padata_mt_window();
+	if (!padata_mt_is_held(run))
+		return;
+	padata_mt_set_waits(self, true);
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		if (!padata_mt_is_held(run))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	padata_mt_set_waits(self, false);
+}
+
+/* Isolated CPUs and nohz_full CPUs are for other work. */
+static void padata_mt_and_housekeeping(struct cpumask *cpus)
+{
+	guard(rcu)();
+	cpumask_and(cpus, cpus, housekeeping_cpumask(HK_TYPE_DOMAIN));
+	cpumask_and(cpus, cpus, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
+}
+
+static bool padata_mt_is_housekeeping(const struct cpumask *cpus)
+{
+	guard(rcu)();
+
+	return cpumask_subset(cpus, housekeeping_cpumask(HK_TYPE_DOMAIN)) &&
+	       cpumask_subset(cpus, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
+}
+
+/* For a worker without a run.  Isolation at run time can leave no other CPUs. */
 static void padata_mt_copy_housekeeping(struct cpumask *cpus)
 {
+	cpumask_copy(cpus, cpu_possible_mask);
+	padata_mt_and_housekeeping(cpus);
+	if (!cpumask_empty(cpus))
+		return;
+
 	guard(rcu)();
 	cpumask_copy(cpus, housekeeping_cpumask(HK_TYPE_DOMAIN));
 }
@@ -576,20 +794,40 @@ static bool padata_mt_uses_all_cpus(const struct padata_mt_job *job)
 	return job->boot_all_cpus && system_state < SYSTEM_RUNNING;
 }
 
-/* Isolation may have changed since the helper was sent. */
-static void padata_mt_heed_isolation(struct cpumask *cpus)
+/*
+ * Whether a helper may run on @cpus now: isolation and the affinity of the main
+ * thread may have changed, and so may that of the main threads around it.
+ * Without locks: who changes a mask meanwhile is seen before the next chunk.
+ */
+static bool padata_mt_is_allowed(const struct padata_mt_run *run,
+				 const struct cpumask *cpus)
 {
-	scoped_guard(rcu) {
-		const struct cpumask *allowed;
+	const struct padata_mt_run *r;
 
-		allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
-		if (cpumask_subset(cpus, allowed))
-			return;
-		cpumask_and(cpus, cpus, allowed);
+	for (r = run; r; r = r->outer)
+		/* A mask that changes is seen as a whole at the next look. */
+		if (r->bound &&
+		    !data_race(cpumask_subset(cpus, &r->main->cpus_mask)))
+			return false;
+
+	return padata_mt_uses_all_cpus(&run->job) ||
+	       padata_mt_is_housekeeping(cpus);
+}
+
+/* cpus_mask, because cpus_ptr is one CPU where the main thread may not migrate */
+static void padata_mt_and_allowed(const struct padata_mt_run *run,
+				  struct cpumask *cpus)
+{
+	const struct padata_mt_run *r;
+
+	for (r = run; r; r = r->outer) {
+		if (!r->bound)
+			continue;
+		guard(raw_spinlock_irqsave)(&r->main->pi_lock);
+		cpumask_and(cpus, cpus, &r->main->cpus_mask);
 	}
-
-	/* If this fails, no CPU is left. */
-	set_cpus_allowed_ptr(current, cpus);
+	if (!padata_mt_uses_all_cpus(&run->job))
+		padata_mt_and_housekeeping(cpus);
 }
 
 /* All helpers there may be; new ones make room for callers too. */
@@ -609,18 +847,87 @@ static void padata_mt_release(struct padata_mt_worker *worker)
 	worker->helping = false;
 }
 
+/* The run may have another helper instead, when there is room for it. */
+static void padata_mt_depart(struct padata_mt_worker *worker)
+{
+	struct padata_mt_run *run = worker->run;
+
+	lockdep_assert_held(&pool.lock);
+
+	padata_mt_release(worker);
+	WRITE_ONCE(run->threads, run->threads - 1);
+	__cpumask_set_cpu(worker->cpu, &run->free);
+}
+
 /* CPUs went, or an administrator wants fewer helpers. */
+static bool padata_mt_exceeds(unsigned int callers)
+{
+	return READ_ONCE(pool.helping) > padata_mt_limit(callers);
+}
+
+/* The smallest job is a caller as well, so one look is not enough. */
+static bool padata_mt_is_crowded(struct padata_mt_worker *worker)
+{
+	if (padata_mt_exceeds(1))
+		return true;
+	if (padata_mt_exceeds(atomic_read(&pool.callers)))
+		worker->crowded++;
+	else
+		worker->crowded = 0;
+
+	return worker->crowded >= PADATA_MT_CROWDED;
+}
+
 static bool padata_mt_is_surplus(struct padata_mt_worker *worker)
 {
-	if (READ_ONCE(pool.helping) <= padata_mt_limit(1))
+	unsigned int callers;
+
+	if (!padata_mt_is_crowded(worker))
 		return false;
 
 	guard(raw_spinlock)(&pool.lock);
-	if (pool.helping <= padata_mt_limit(1))
+	callers = max(atomic_read(&pool.callers), 1);
+	if (!padata_mt_exceeds(worker->crowded ? callers : 1))
 		return false;
-	padata_mt_release(worker);
+	padata_mt_depart(worker);
 
 	return true;
+}
+
+/*
+ * Helpers are of the lowest priority, so a caller that is above all of that, or
+ * below, is better off alone.
+ */
+static bool padata_mt_is_served(const struct task_struct *task)
+{
+	/* It may change at any time, then the next look counts. */
+	int policy = data_race(task->policy);
+
+	return policy == SCHED_NORMAL || policy == SCHED_BATCH ||
+	       policy == SCHED_EXT;
+}
+
+static bool padata_mt_is_unhelped(const struct padata_mt_run *run)
+{
+	return READ_ONCE(run->unhelped) || !padata_mt_is_served(run->main);
+}
+
+/* After CPUs were lost: there need not be one for each helper, and the main thread. */
+static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
+{
+	unsigned int cpus = cpumask_weight(&worker->cpus);
+	struct padata_mt_run *run = worker->run;
+
+	if (cpumask_test_cpu(task_cpu(run->main), &worker->cpus))
+		cpus--;
+
+	guard(raw_spinlock)(&pool.lock);
+	if (worker->nid == NUMA_NO_NODE)
+		WRITE_ONCE(run->limit, min(run->limit, cpus));
+	else if (!cpus && run->limit)
+		WRITE_ONCE(run->limit, run->limit - 1);
+
+	return cpus && run->threads - 1 - run->missing <= run->limit;
 }
 
 /*
@@ -628,14 +935,32 @@ static bool padata_mt_is_surplus(struct padata_mt_worker *worker)
  * other ones, of its last run or the scheduler's choice.  These need not be
  * where the job may run, even if the CPU of this moment is.
  */
+static bool padata_mt_heed_cpus(struct padata_mt_worker *worker)
+{
+	if (cpumask_empty(&worker->cpus) ||
+	    !padata_mt_is_allowed(worker->run, &worker->cpus)) {
+		padata_mt_and_allowed(worker->run, &worker->cpus);
+		if (!padata_mt_has_cpu(worker))
+			return false;
+		/* If this fails, no CPU is left. */
+		set_cpus_allowed_ptr(current, &worker->cpus);
+	}
+
+	return cpumask_subset(current->cpus_ptr, &worker->cpus);
+}
+
+/* Before each chunk of a helper */
 static bool padata_mt_may_stay(struct padata_mt_worker *worker)
 {
 	if (padata_mt_is_surplus(worker))
 		return false;
-	if (!padata_mt_uses_all_cpus(&worker->run->job))
-		padata_mt_heed_isolation(&worker->cpus);
+	if (!padata_mt_is_unhelped(worker->run) && padata_mt_heed_cpus(worker))
+		return true;
 
-	return cpumask_subset(current->cpus_ptr, &worker->cpus);
+	guard(raw_spinlock)(&pool.lock);
+	padata_mt_depart(worker);
+
+	return false;
 }
 
 static bool padata_mt_is_tracked(unsigned int depth)
@@ -668,15 +993,28 @@ static void padata_mt_check_leak(const struct padata_mt_job *job)
 		  job->thread_fn);
 }
 
-static int padata_mt_call_in_helper(struct padata_mt_run *run,
-				    struct padata_mt_thread *t)
+static int padata_mt_call_tracked(struct padata_mt_run *run,
+				  struct padata_mt_thread *t)
 {
 	int err;
 
 	padata_mt_map_acquire(run->map, run->depth, run->pflags);
 	err = padata_mt_call_shared(run, t);
 	padata_mt_map_release(run->map, run->depth);
+
+	return err;
+}
+
+static int padata_mt_call_in_helper(struct padata_mt_run *run,
+				    struct padata_mt_thread *t)
+{
+	int err;
+
+	t->gives_back = false;
+	err = padata_mt_call_tracked(run, t);
 	padata_mt_check_leak(&run->job);
+	if (err != -EAGAIN)
+		t->gives_back = false;
 
 	return err;
 }
@@ -727,13 +1065,19 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 	struct padata_mt_run *run = worker->run;
 	unsigned int pflags = memalloc_flags_save(run->pflags);
 
+	/* So the last of many helpers does not wait for one thread to send them all. */
+	if (READ_ONCE(pool.missing))
+		padata_mt_seek_helpers(PADATA_MT_FANOUT);
+
 	t->slice = run->slice;
 	t->chunks = 0;
+	t->gives_back = false;
+	worker->crowded = 0;
 	padata_mt_take_part(worker);
 
 	memalloc_flags_restore(pflags);
 	if (t->lifted)
-		set_user_nice(current, run->nice);
+		sched_set_normal(current, run->nice);
 	t->lifted = false;
 	padata_mt_leave(run);
 	padata_mt_put_run(run);
@@ -783,7 +1127,11 @@ static void padata_mt_assign(struct padata_mt_worker *worker,
 
 	WRITE_ONCE(pool.helping, pool.helping + 1);
 	worker->helping = true;
-	refcount_inc(&run->ref);
+	worker->placing = true;
+	WRITE_ONCE(worker->run, run);
+	list_move(&worker->node, &run->sent);
+	/* For the helper, and until it is placed */
+	refcount_add(2, &run->ref);
 	padata_mt_choose_cpu(worker, run);
 	WRITE_ONCE(pool.missing, pool.missing - 1);
 	if (--run->missing)
@@ -805,7 +1153,6 @@ static struct padata_mt_worker *padata_mt_match(struct padata_mt_run **runp)
 	if (!worker || !run || !padata_mt_has_room())
 		return NULL;
 
-	list_move(&worker->node, &run->sent);
 	padata_mt_assign(worker, run);
 	*runp = run;
 
@@ -819,15 +1166,46 @@ static void padata_mt_place(struct padata_mt_worker *worker,
 	struct task_struct *task = worker->thread.task;
 
 	cpumask_copy(&worker->cpus, &run->cpus);
+	padata_mt_and_allowed(run, &worker->cpus);
 	if (worker->nid != NUMA_NO_NODE)
 		cpumask_and(&worker->cpus, &worker->cpus,
 			    cpumask_of_node(worker->nid));
 
-	/* Fails when these CPUs went offline; the helper will notice. */
+	/* Fails when these CPUs are gone; the helper will notice. */
 	set_cpus_allowed_ptr(task, &worker->cpus);
 	set_user_nice(task, run->nice);
-	if (task != current)
+	if (task != current && cpumask_test_cpu(worker->cpu, &worker->cpus))
 		WRITE_ONCE(task->wake_cpu, worker->cpu);
+}
+
+/* Idle, unless it was assigned to another run since */
+static void padata_mt_make_idle(struct padata_mt_worker *worker)
+{
+	lockdep_assert_held(&pool.lock);
+
+	worker->idle_since = jiffies;
+	/* Last, because it may not be asleep. */
+	list_move_tail(&worker->node, &pool.idle);
+}
+
+/* Gives an assigned worker its CPUs.  Returns false if it was recalled meanwhile. */
+static bool padata_mt_deliver(struct padata_mt_worker *worker,
+			      struct padata_mt_run *run)
+{
+	bool sent;
+
+	padata_mt_window();
+	padata_mt_place(worker, run);
+	padata_mt_window();
+	scoped_guard(raw_spinlock, &pool.lock) {
+		worker->placing = false;
+		sent = worker->run;
+		if (!sent)
+			padata_mt_make_idle(worker);
+	}
+	padata_mt_put_run(run);
+
+	return sent;
 }
 
 /* Sends @max helpers at most, for the caller has something else to do. */
@@ -838,19 +1216,18 @@ static void padata_mt_send_helpers(unsigned int max)
 	struct task_struct *task;
 
 	while (max-- && (worker = padata_mt_match(&run))) {
-		padata_mt_place(worker, run);
-		/* Once it has a run, it may help, be idle and end meanwhile. */
+		/* Once it is placed, it may help, be idle and end meanwhile. */
 		task = get_task_struct(worker->thread.task);
-		/* Pairs with the acquire in padata_mt_come(). */
-		smp_store_release(&worker->run, run);
-		wake_up_process(task);
+		if (padata_mt_deliver(worker, run))
+			wake_up_process(task);
 		put_task_struct(task);
 	}
 }
 
 /*
- * A worker that is still being placed is left to itself.  Returns how many are
- * idle now.
+ * Takes back the workers that have not come.  One that is being placed becomes
+ * idle when that is over, because nothing else may place it before.  Returns how
+ * many are free now.
  */
 static unsigned int padata_mt_recall(struct padata_mt_run *run)
 {
@@ -860,12 +1237,12 @@ static unsigned int padata_mt_recall(struct padata_mt_run *run)
 	lockdep_assert_held(&pool.lock);
 
 	list_for_each_entry_safe(worker, next, &run->sent, node) {
-		if (!READ_ONCE(worker->run))
-			continue;
+		padata_mt_depart(worker);
 		WRITE_ONCE(worker->run, NULL);
-		padata_mt_release(worker);
-		/* Last, because it may not be asleep. */
-		list_move_tail(&worker->node, &pool.idle);
+		list_del_init(&worker->node);
+		if (!worker->placing)
+			padata_mt_make_idle(worker);
+		/* The main thread has a reference of its own. */
 		refcount_dec(&run->ref);
 		recalled++;
 	}
@@ -881,6 +1258,7 @@ static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
 {
 	struct padata_mt_run *run;
 
+	padata_mt_window();
 	guard(raw_spinlock)(&pool.lock);
 
 	padata_mt_release(worker);
@@ -898,13 +1276,12 @@ static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
 	return NULL;
 }
 
-/* Comes to its run, unless it was recalled meanwhile. */
+/* Comes to its run, unless it is not yet placed or was recalled. */
 static bool padata_mt_come(struct padata_mt_worker *worker)
 {
 	guard(raw_spinlock)(&pool.lock);
 
-	/* Pairs with the release in padata_mt_send_helpers(). */
-	if (!smp_load_acquire(&worker->run))
+	if (!worker->run || worker->placing)
 		return false;
 	list_del_init(&worker->node);
 
@@ -934,13 +1311,10 @@ static bool padata_mt_find_run(struct padata_mt_worker *worker)
 {
 	struct padata_mt_run *run = padata_mt_next_run(worker);
 
-	if (!run)
-		return padata_mt_wait_for_run(worker);
+	if (run)
+		padata_mt_deliver(worker, run);
 
-	padata_mt_place(worker, run);
-	WRITE_ONCE(worker->run, run);
-
-	return true;
+	return padata_mt_wait_for_run(worker);
 }
 
 static int padata_mt_work(void *worker)
@@ -1007,7 +1381,7 @@ static void padata_mt_add_workers(void)
 		if (!worker)
 			break;
 		scoped_guard(raw_spinlock, &pool.lock)
-			pool.workers++;
+			WRITE_ONCE(pool.workers, pool.workers + 1);
 		wake_up_process(worker->thread.task);
 	}
 }
@@ -1019,10 +1393,11 @@ static struct padata_mt_worker *padata_mt_take_unused(void)
 	guard(raw_spinlock)(&pool.lock);
 
 	list_for_each_entry_reverse(worker, &pool.idle, node) {
-		if (time_before(jiffies, worker->idle_since + PADATA_MT_IDLE))
+		if (time_before(jiffies, worker->idle_since +
+				msecs_to_jiffies(READ_ONCE(padata_mt_idle_ms))))
 			continue;
 		list_del_init(&worker->node);
-		pool.workers--;
+		WRITE_ONCE(pool.workers, pool.workers - 1);
 		return worker;
 	}
 
@@ -1052,38 +1427,10 @@ static void padata_mt_manage(struct work_struct *work)
 	/* Only this function changes how many there are. */
 	if (pool.workers)
 		queue_delayed_work(system_dfl_wq, &pool.manager,
-				   PADATA_MT_IDLE);
+				   msecs_to_jiffies(READ_ONCE(padata_mt_idle_ms)));
 }
 
 /* The main thread's part */
-
-/**
- * struct padata_mt_ctx - a call of padata_do_multithreaded()
- * @job: The caller's job.
- * @map: The call site's, for lockdep.
- * @depth: Of helpers whose chunks this call is made in.
- * @late: Which clock.
- * @alone: There is no helper to be had for this job.
- * @helpers: How many seem worth it at first.
- * @began: When.
- * @waited: How long the main thread waited for stragglers, if that is traced.
- * @progress: How far the main thread came alone, in the end how far all came.
- * @failed: The chunk that failed while it was alone.
- * @run: The run, if there is one.
- */
-struct padata_mt_ctx {
-	const struct padata_mt_job	*job;
-	struct lockdep_map		*map;
-	unsigned int			depth;
-	bool				late;
-	bool				alone;
-	unsigned int			helpers;
-	u64				began;
-	u64				waited;
-	struct padata_mt_progress	progress;
-	struct padata_mt_range		failed;
-	struct padata_mt_run		*run;
-};
 
 static unsigned long padata_mt_left(const struct padata_mt_ctx *ctx)
 {
@@ -1099,19 +1446,14 @@ static u64 padata_mt_elapsed(const struct padata_mt_ctx *ctx)
 static const struct cpumask *padata_mt_own_cpus(void)
 {
 	return current->flags & PF_WQ_WORKER ? cpu_possible_mask :
-					       current->cpus_ptr;
+					       &current->cpus_mask;
 }
 
 /* Where helpers may run */
 static void padata_mt_find_cpus(struct padata_mt_run *run)
 {
 	cpumask_and(&run->cpus, padata_mt_own_cpus(), cpu_online_mask);
-	if (padata_mt_uses_all_cpus(&run->job))
-		return;
-
-	guard(rcu)();
-	cpumask_and(&run->cpus, &run->cpus,
-		    housekeeping_cpumask(HK_TYPE_DOMAIN));
+	padata_mt_and_allowed(run, &run->cpus);
 }
 
 /* One helper for so much work that waking it is nothing beside it */
@@ -1153,8 +1495,8 @@ padata_mt_alloc_run(unsigned int max_threads)
 
 	run->max_threads = max_threads;
 	refcount_set(&run->ref, 1);
+	run->main = get_task_struct(current);
 	raw_spin_lock_init(&run->lock);
-	init_completion(&run->idle);
 	INIT_LIST_HEAD(&run->pending);
 	INIT_LIST_HEAD(&run->sent);
 	INIT_LIST_HEAD(&run->holders);
@@ -1163,13 +1505,37 @@ padata_mt_alloc_run(unsigned int max_threads)
 }
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_alloc_run);
 
+/* Helpers are of no use to a caller that anything of lower priority delays. */
+static bool padata_mt_may_have_helpers(void)
+{
+	return padata_mt_is_served(current) && !rt_or_dl_task(current);
+}
+
+/* The innermost run that this task has a chunk of, if any */
+static struct padata_mt_run *padata_mt_present_run(void)
+{
+	struct padata_mt_calls *calls = padata_mt_own_calls();
+	struct padata_mt_worker *self = padata_mt_self();
+	struct padata_mt_ctx *ctx;
+
+	guard(raw_spinlock)(&calls->lock);
+	hlist_for_each_entry(ctx, &calls->head, node)
+		if (ctx->task == current && ctx->run)
+			return ctx->run;
+
+	return self ? self->run : NULL;
+}
+
 static void padata_mt_describe(struct padata_mt_run *run,
 			       const struct padata_mt_ctx *ctx,
 			       unsigned long slice)
 {
 	run->job = *ctx->job;
 	run->map = ctx->map;
+	run->id = atomic64_inc_return(&padata_mt_runs);
 	run->depth = ctx->depth;
+	run->bound = !(current->flags & PF_WQ_WORKER);
+	run->outer = padata_mt_get_run(padata_mt_present_run());
 	run->pflags = current->flags & PADATA_MT_MEMALLOC;
 	run->nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
 	run->end = run->job.start + run->job.size;
@@ -1195,7 +1561,7 @@ static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 	unsigned int possible, helpers;
 	struct padata_mt_run *run;
 
-	if (ctx->alone || !pool.ready)
+	if (ctx->alone || !pool.ready || !padata_mt_may_have_helpers())
 		return;
 
 	possible = padata_mt_possible(ctx->job, left);
@@ -1211,6 +1577,7 @@ static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 	padata_mt_describe(run, ctx, padata_mt_slice(len, ns));
 	possible = min(possible, cpumask_weight(&run->free));
 	run->max_threads = 1 + possible;
+	run->limit = possible;
 	run->threads = 1;
 	ctx->alone = !possible;
 	ctx->helpers = min(helpers, possible);
@@ -1231,12 +1598,17 @@ static int padata_mt_call_alone(struct padata_mt_ctx *ctx,
 				const struct padata_mt_range *chunk)
 {
 	u64 ns;
+	int err;
 
 	ctx->progress.threads = 1;
+	padata_mt_map_acquire(ctx->map, ctx->depth, current->flags);
 	if (trace_padata_mt_chunk_enabled())
-		return padata_mt_call_timed(ctx->job, chunk, &ns);
+		err = padata_mt_call_timed(ctx->job, chunk, &ns);
+	else
+		err = padata_mt_call(ctx->job, chunk);
+	padata_mt_map_release(ctx->map, ctx->depth);
 
-	return padata_mt_call(ctx->job, chunk);
+	return err;
 }
 
 static unsigned long padata_mt_step_alone(struct padata_mt_ctx *ctx,
@@ -1260,13 +1632,15 @@ static unsigned long padata_mt_step_alone(struct padata_mt_ctx *ctx,
 }
 
 /* While nothing is known about a job, only what takes no longer than to learn it */
-static unsigned long padata_mt_want_alone(unsigned long len, u64 ns,
+static unsigned long padata_mt_want_alone(const struct padata_mt_job *job,
+					  unsigned long len, u64 ns,
 					  u64 elapsed)
 {
 	u64 target = elapsed < PADATA_MT_PROBE_NS ? PADATA_MT_PROBE_NS :
 						    PADATA_MT_SLICE_NS;
 
-	return min(padata_mt_grow(len), padata_mt_in(target, len, ns));
+	return min3(padata_mt_grow(len), padata_mt_in(target, len, ns),
+		    padata_mt_max_chunk(job));
 }
 
 /* Works on the job until it is over, or has a run. */
@@ -1290,7 +1664,7 @@ static void padata_mt_begin(struct padata_mt_ctx *ctx)
 		ns = elapsed;
 		elapsed = padata_mt_elapsed(ctx);
 		ns = padata_mt_since(ns, elapsed);
-		want = padata_mt_want_alone(len, ns, elapsed);
+		want = padata_mt_want_alone(job, len, ns, elapsed);
 		if (elapsed > PADATA_MT_PROBE_NS && !padata_mt_is_killed(job))
 			padata_mt_consider_helpers(ctx, len, ns);
 	}
@@ -1306,7 +1680,7 @@ static void padata_mt_add_missing(struct padata_mt_run *run, unsigned int more)
 		if (list_empty(&run->pending))
 			list_add_tail(&run->pending, &pool.pending);
 	}
-	padata_mt_seek_helpers(more);
+	padata_mt_seek_helpers(min(more, PADATA_MT_FANOUT));
 }
 
 /* Asks for more helpers if what is left turns out to be worth them. */
@@ -1314,17 +1688,50 @@ static void padata_mt_want_more(struct padata_mt_run *run,
 				const struct padata_mt_thread *t)
 {
 	unsigned long left = run->end - atomic_long_read(&run->next);
-	unsigned int limit = run->max_threads - 1, worth;
+	unsigned int threads = READ_ONCE(run->threads), worth;
+	unsigned int limit = READ_ONCE(run->limit);
 
-	/* Only this thread changes how many there are to be. */
-	if (run->threads > limit)
+	/* Only this thread adds to them, so there may be less by now. */
+	if (threads > limit)
 		return;
 
 	limit = min(limit, padata_mt_shares(&run->job, left));
 	worth = padata_mt_worthwhile(padata_mt_scale(t->ns, left, t->chunk.len),
 				     limit);
-	if (worth >= run->threads)
-		padata_mt_add_missing(run, worth + 1 - run->threads);
+	if (worth >= threads)
+		padata_mt_add_missing(run, worth + 1 - threads);
+}
+
+/* No helper comes to this run any more, unless more are asked for. */
+static void padata_mt_dismiss(struct padata_mt_run *run)
+{
+	unsigned int recalled;
+
+	padata_mt_window();
+	scoped_guard(raw_spinlock, &pool.lock) {
+		WRITE_ONCE(run->threads, run->threads - run->missing);
+		padata_mt_unlist(run);
+		recalled = padata_mt_recall(run);
+	}
+	if (recalled && READ_ONCE(pool.missing))
+		padata_mt_seek_helpers(recalled);
+}
+
+/* The policy of the caller may change during the job. */
+static void padata_mt_review(struct padata_mt_run *run,
+			     const struct padata_mt_thread *t)
+{
+	bool unhelped = !padata_mt_may_have_helpers();
+
+	if (unhelped && !run->unhelped)
+		padata_mt_dismiss(run);
+	WRITE_ONCE(run->unhelped, unhelped);
+	if (unhelped)
+		return;
+	padata_mt_want_more(run, t);
+	/* A helper that was sent may not have come to send the next ones. */
+	if (READ_ONCE(pool.missing))
+		padata_mt_seek_helpers(1);
 }
 
 /* @chunks: What the main thread has had when it was alone. */
@@ -1338,9 +1745,9 @@ static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 		killed = padata_mt_is_killed(&run->job);
 		if (killed || !padata_mt_take(run, &t))
 			break;
-		err = padata_mt_call_shared(run, &t);
+		err = padata_mt_call_tracked(run, &t);
 		if (!err)
-			padata_mt_want_more(run, &t);
+			padata_mt_review(run, &t);
 	} while (!err);
 
 	/* The last chunk was completed nevertheless. */
@@ -1352,27 +1759,45 @@ static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 		padata_mt_finish(run, &t, err);
 }
 
+/* Does the chunks that helpers gave back.  There is no helper any more. */
+static void padata_mt_redo(struct padata_mt_run *run)
+{
+	struct padata_mt_progress *p = &run->progress;
+	struct padata_mt_thread t = { .slice = run->slice };
+	int err = 0;
+
+	while (p->nr_failed && !p->err) {
+		if (padata_mt_is_killed(&run->job)) {
+			err = -EINTR;
+		} else {
+			t.chunk = run->failed[p->nr_failed - 1];
+			p->chunks++;
+			err = padata_mt_call_tracked(run, &t);
+		}
+		if (err)
+			WRITE_ONCE(p->err, err);
+		else
+			p->nr_failed--;
+	}
+}
+
 /* Works on the job together with helpers until it is closed and none is left. */
 static void padata_mt_share(struct padata_mt_ctx *ctx)
 {
 	struct padata_mt_run *run = ctx->run;
-	unsigned int recalled;
 
 	padata_mt_add_missing(run, ctx->helpers);
 	padata_mt_lead(run, ctx->progress.chunks);
 
-	scoped_guard(raw_spinlock, &pool.lock) {
-		padata_mt_unlist(run);
-		recalled = padata_mt_recall(run);
-	}
-	if (recalled && READ_ONCE(pool.missing))
-		padata_mt_seek_helpers(recalled);
+	padata_mt_dismiss(run);
 	if (trace_padata_mt_job_end_enabled())
 		ctx->waited = padata_mt_elapsed(ctx);
 	padata_mt_wait(run);
 	if (ctx->waited)
 		ctx->waited = padata_mt_since(ctx->waited,
 					      padata_mt_elapsed(ctx));
+
+	padata_mt_redo(run);
 
 	scoped_guard(raw_spinlock, &run->lock)
 		ctx->progress = run->progress;
@@ -1421,17 +1846,42 @@ static void padata_mt_end(struct padata_mt_ctx *ctx)
 		padata_mt_put_run(ctx->run);
 }
 
-/* How many helpers wait for this task, one for another. */
-static unsigned int padata_mt_depth(void)
+/* The innermost call in progress of this task, if any */
+static struct padata_mt_ctx *padata_mt_present_call(struct padata_mt_calls *calls)
 {
-	struct padata_mt_worker *worker;
+	struct padata_mt_ctx *ctx;
 
-	if (!(current->flags & PF_KTHREAD) ||
-	    kthread_func(current) != padata_mt_work)
-		return 0;
-	worker = kthread_data(current);
+	lockdep_assert_held(&calls->lock);
 
-	return worker->run->depth + 1;
+	hlist_for_each_entry(ctx, &calls->head, node)
+		if (ctx->task == current)
+			return ctx;
+
+	return NULL;
+}
+
+static void padata_mt_enter(struct padata_mt_ctx *ctx)
+{
+	struct padata_mt_calls *calls = padata_mt_own_calls();
+	struct padata_mt_worker *self = padata_mt_self();
+	struct padata_mt_ctx *outer;
+
+	ctx->task = current;
+	guard(raw_spinlock)(&calls->lock);
+	outer = padata_mt_present_call(calls);
+	if (outer)
+		ctx->depth = outer->depth + 1;
+	else if (self)
+		ctx->depth = self->run->depth + 1;
+	hlist_add_head(&ctx->node, &calls->head);
+}
+
+static void padata_mt_exit(struct padata_mt_ctx *ctx)
+{
+	struct padata_mt_calls *calls = padata_mt_own_calls();
+
+	guard(raw_spinlock)(&calls->lock);
+	hlist_del(&ctx->node);
 }
 
 /*
@@ -1468,7 +1918,6 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 	struct padata_mt_ctx ctx = {
 		.job = job,
 		.map = map,
-		.depth = padata_mt_depth(),
 		.late = READ_ONCE(pool.late),
 	};
 
@@ -1476,6 +1925,7 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 		return -EINVAL;
 
 	might_sleep();
+	padata_mt_enter(&ctx);
 	/* The helpers that this waits for hold it. */
 	padata_mt_map_acquire(map, ctx.depth, current->flags);
 	padata_mt_map_release(map, ctx.depth);
@@ -1490,10 +1940,87 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 	padata_mt_run_job(&ctx);
 	if (!ctx.depth)
 		padata_mt_leave_cpu();
+	padata_mt_exit(&ctx);
 
 	return ctx.progress.err;
 }
 EXPORT_SYMBOL_GPL(padata_mt_do_job);
+
+/* Pairs with the write in padata_mt_note_error(). */
+static bool padata_mt_is_ending(const struct padata_mt_run *run)
+{
+	return READ_ONCE(run->progress.err) ||
+	       (run->job.killable && fatal_signal_pending(run->main));
+}
+
+/* Calls of this task, one in a chunk of the other */
+static bool padata_mt_is_call_ending(void)
+{
+	struct padata_mt_calls *calls = padata_mt_own_calls();
+	struct padata_mt_ctx *ctx;
+
+	guard(raw_spinlock)(&calls->lock);
+	hlist_for_each_entry(ctx, &calls->head, node) {
+		if (ctx->task != current)
+			continue;
+		if (padata_mt_is_killed(ctx->job) ||
+		    (ctx->run && padata_mt_is_ending(ctx->run)))
+			return true;
+	}
+
+	return false;
+}
+
+/* What makes a helper leave at its next chunk, as far as it can wait no longer */
+static bool padata_mt_must_leave(const struct padata_mt_worker *self)
+{
+	return padata_mt_is_unhelped(self->run) || padata_mt_exceeds(1) ||
+	       !padata_mt_is_allowed(self->run,
+				     cpumask_of(raw_smp_processor_id()));
+}
+
+/**
+ * padata_mt_should_stop - ask in a thread function whether to stop
+ *
+ * For thread functions whose chunks may take long: those whose indices may become
+ * much more expensive from one to the next.  max_chunk bounds how many a chunk
+ * has, this how long it goes on when the job is ending: there was an error in
+ * another thread, or a fatal signal to the main thread of a killable job.  It
+ * also tells a helper to give its chunk back: when its CPU was isolated or taken
+ * from the main thread, when an administrator wants fewer helpers, or when the
+ * main thread has become one that has none (see padata_do_multithreaded()).
+ *
+ * A thread function that gets an error from here undoes what it did of its
+ * chunk, as after any error, and returns this error.  It may also go on and
+ * complete the chunk.  The main thread runs a chunk that was given back; so its
+ * indices are passed to the thread function once more, later than those behind.
+ *
+ * Context: A thread function, in the task that called it.  Any context in which
+ *          that may take a raw spinlock.  Does not sleep.  Costs tens of
+ *          nanoseconds, so ask about once in a microsecond or less often.
+ * Return: 0 to go on.
+ *         -EINTR if the job is ending.
+ *         -EAGAIN if a helper is to give back its chunk.
+ */
+int padata_mt_should_stop(void)
+{
+	struct padata_mt_worker *self = padata_mt_self();
+	const struct padata_mt_run *run;
+
+	if (padata_mt_is_call_ending())
+		return -EINTR;
+	if (!self)
+		return 0;
+	for (run = self->run; run; run = run->outer)
+		if (padata_mt_is_ending(run))
+			return -EINTR;
+	if (!padata_mt_must_leave(self))
+		return 0;
+	self->thread.gives_back = true;
+
+	return -EAGAIN;
+}
+EXPORT_SYMBOL_GPL(padata_mt_should_stop);
 
 VISIBLE_IF_KUNIT int padata_mt_set_max_helpers(const char *val,
 					       const struct kernel_param *kp)
@@ -1511,6 +2038,32 @@ VISIBLE_IF_KUNIT int padata_mt_set_max_helpers(const char *val,
 }
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_set_max_helpers);
 
+/* Workers that were idle for longer end now. */
+VISIBLE_IF_KUNIT int padata_mt_set_idle_ms(const char *val,
+					   const struct kernel_param *kp)
+{
+	unsigned int ms;
+	int err = kstrtouint(val, 0, &ms);
+
+	if (err)
+		return err;
+	WRITE_ONCE(padata_mt_idle_ms, ms);
+	if (pool.ready)
+		mod_delayed_work(system_dfl_wq, &pool.manager, 0);
+
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_set_idle_ms);
+
+#ifdef CONFIG_PADATA_MT_DEBUG
+static const struct kernel_param_ops padata_mt_idle_ms_ops = {
+	.set = padata_mt_set_idle_ms,
+	.get = param_get_uint,
+};
+module_param_cb(idle_ms, &padata_mt_idle_ms_ops, &padata_mt_idle_ms, 0644);
+MODULE_PARM_DESC(idle_ms, "How long a helper is idle before it ends, in ms");
+#endif
+
 static const struct kernel_param_ops padata_mt_max_helpers_ops = {
 	.set = padata_mt_set_max_helpers,
 	.get = param_get_uint,
@@ -1525,6 +2078,12 @@ unsigned int padata_mt_nr_helping(void)
 	return READ_ONCE(pool.helping);
 }
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_nr_helping);
+
+unsigned int padata_mt_nr_workers(void)
+{
+	return READ_ONCE(pool.workers);
+}
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_nr_workers);
 #endif
 
 /* Comes after workqueue_init() and before the first jobs. */

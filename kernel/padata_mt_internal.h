@@ -15,7 +15,9 @@ struct padata_mt_run;
 struct padata_mt_run *padata_mt_alloc_run(unsigned int max_threads);
 extern unsigned int padata_mt_max_helpers;
 int padata_mt_set_max_helpers(const char *val, const struct kernel_param *kp);
+int padata_mt_set_idle_ms(const char *val, const struct kernel_param *kp);
 unsigned int padata_mt_nr_helping(void);
+unsigned int padata_mt_nr_workers(void);
 #endif
 
 #endif /* _KERNEL_PADATA_MT_INTERNAL_H */

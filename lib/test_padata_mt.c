@@ -50,6 +50,8 @@
 /* Calls of a test need the same time whatever their length, so let there be few. */
 #define PMT_HUGE		(ULONG_MAX / 1000)
 
+#define PMT_LARGE		(1000UL * 1000)
+
 /* Work for which helpers are worth it, even if it is a single index. */
 #define PMT_LONG_NS		(200 * NSEC_PER_USEC)
 
@@ -73,6 +75,7 @@ struct pmt_call {
 	struct task_struct	*task;
 	unsigned int		flags;
 	int			nice;
+	int			cpu;
 	int			err;
 	bool			astray;
 };
@@ -98,6 +101,10 @@ struct pmt_call {
  * @lift: Helpers wait until they have the nice value of the caller.
  * @inner: The job that every call runs in turn.
  * @cpus: Where helpers may run, or NULL.
+ * @narrow: CPUs that the caller is left with, or NULL.
+ * @narrowed: It is left with these.
+ * @calls_before: How many calls there had been.
+ * @sum: For tests that count indices only.
  * @main: The task that runs the job.
  * @lock: Held to change what follows.
  * @active: Calls under way.
@@ -131,6 +138,10 @@ struct pmt_fixture {
 	bool			lift;
 	const struct padata_mt_job *inner;
 	const struct cpumask	*cpus;
+	const struct cpumask	*narrow;
+	struct completion	narrowed;
+	unsigned int		calls_before;
+	atomic_long_t		sum;
 	struct task_struct	*main;
 
 	spinlock_t		lock;	/* Protects the members below */
@@ -168,6 +179,7 @@ static unsigned int pmt_find_cpus(struct cpumask *cpus)
 
 	guard(rcu)();
 	cpumask_and(cpus, cpus, housekeeping_cpumask(HK_TYPE_DOMAIN));
+	cpumask_and(cpus, cpus, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
 
 	return cpumask_weight(cpus);
 }
@@ -323,6 +335,7 @@ static int pmt_thread_fn(unsigned long start, unsigned long end, void *arg)
 	struct pmt_call call = {
 		.start = start, .end = end, .task = current,
 		.flags = current->flags, .nice = task_nice(current),
+		.cpu = raw_smp_processor_id(),
 		.astray = pmt_is_astray(fx),
 	};
 	unsigned int n = pmt_enter(fx, &call);
@@ -367,6 +380,8 @@ static void pmt_shape_job(struct pmt_fixture *fx, const struct pmt_shape *shape)
 		.size		= shape->size,
 		.align		= shape->align,
 		.min_chunk	= shape->min_chunk,
+		/* Jobs too large to be run in chunks of the default bound */
+		.max_chunk	= shape->size > PMT_LARGE ? ULONG_MAX : 0,
 		.max_threads	= shape->max_threads,
 		.stats		= &fx->stats,
 	};
@@ -467,7 +482,6 @@ static void pmt_check_threads(struct pmt_fixture *fx)
 	limit = min(limit, num_online_cpus());
 	PMT_EXPECT(fx, fx->active == 0);
 	PMT_EXPECT(fx, fx->max_active <= limit);
-	PMT_EXPECT(fx, tasks <= limit);
 
 	if (!fx->job.stats)
 		return;
@@ -498,7 +512,7 @@ static void pmt_check_single(struct pmt_fixture *fx)
 	if (!job->size || (job->max_threads != 1 && !pmt_is_one_chunk(job)))
 		return;
 
-	PMT_EXPECT(fx, fx->nr_calls == 1 || job->killable);
+	PMT_EXPECT(fx, fx->nr_calls == 1 || job->killable || job->max_chunk);
 	PMT_EXPECT(fx, pmt_count_tasks(fx) <= 1);
 	PMT_EXPECT(fx, !fx->nr_calls || fx->calls[0].task == fx->main);
 }
@@ -1478,6 +1492,321 @@ static void pmt_test_late(struct kunit *test)
 	}
 }
 
+/* No chunk is longer than asked for, or than the default, whatever it costs. */
+static void pmt_check_max_chunk(struct pmt_fixture *fx, unsigned long most)
+{
+	const struct pmt_call *call;
+
+	for (call = fx->calls; call < fx->calls + fx->nr_calls; call++)
+		PMT_EXPECT(fx, call->end - call->start <= most);
+}
+
+struct pmt_max_chunk {
+	const char	*name;
+	unsigned long	size;
+	unsigned long	align;
+	unsigned long	min_chunk;
+	unsigned long	max_chunk;
+	unsigned long	most;
+};
+
+static const struct pmt_max_chunk pmt_max_chunks[] = {
+	{ "default",		PMT_LARGE, 0,	0,	0,	4096 },
+	{ "default, min_chunk",	PMT_LARGE, 0,	1000,	0,	16000 },
+	{ "default, align",	PMT_LARGE, 512,	100,	0,	8192 },
+	{ "100",		100000,	0,	0,	100,	100 },
+	{ "100, align 64",	100000,	64,	0,	100,	128 },
+	{ "below min_chunk",	100000,	0,	200,	100,	200 },
+	{ "1",			1000,	0,	0,	1,	1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pmt_max_chunk, pmt_max_chunks, name);
+
+static void pmt_test_max_chunk(struct kunit *test)
+{
+	const struct pmt_max_chunk *param = test->param_value;
+	struct pmt_shape shape = {
+		.size = param->size, .align = param->align,
+		.min_chunk = param->min_chunk,
+	};
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 6; i++) {
+		/* One thread splits only what it has to. */
+		shape.max_threads = i % 3 ?: 4;
+		pmt_shape_job(fx, &shape);
+		fx->job.max_chunk = param->max_chunk;
+		fx->job.killable = !param->max_chunk || i > 2;
+		fx->job.eager = i % 2;
+		pmt_run_and_check(fx);
+		pmt_check_max_chunk(fx, param->most);
+	}
+}
+
+/* Two threads are in their chunks: one ends the job, the other asks. */
+struct pmt_stop {
+	struct task_struct	*main;
+	struct completion	both;
+	bool			main_ends;
+	bool			kill;
+	bool			stopped;
+	bool			timeout;
+	int			reason;
+};
+
+static int pmt_ask_fn(struct pmt_stop *stop)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+
+	while (!stop->reason && time_before(jiffies, end)) {
+		stop->reason = padata_mt_should_stop();
+		usleep_range(100, 200);
+	}
+
+	return stop->reason;
+}
+
+static int pmt_stop_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_stop *stop = arg;
+
+	if (start == 0)
+		wait_for_completion_timeout(&stop->both, PMT_PATIENCE);
+	else
+		complete_all(&stop->both);
+	if (stop->main_ends ? current != stop->main : current == stop->main)
+		return pmt_ask_fn(stop);
+	if (!stop->kill)
+		return -EIO;
+	send_sig(SIGKILL, stop->main, 1);
+
+	return 0;
+}
+
+static void pmt_run_stop(struct kunit *test, bool main_ends, int err)
+{
+	struct pmt_stop stop = { .main = current, .main_ends = main_ends };
+	struct padata_mt_job job = {
+		.thread_fn = pmt_stop_fn, .fn_arg = &stop, .size = 2,
+		.max_threads = 2, .eager = true,
+	};
+
+	init_completion(&stop.both);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), err);
+	KUNIT_EXPECT_EQ(test, stop.reason, -EINTR);
+}
+
+/* An error in one thread tells the other, whichever is the main thread. */
+static void pmt_test_stop(struct kunit *test)
+{
+	pmt_need_cpus(test, 2);
+	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
+	pmt_run_stop(test, true, -EIO);
+	pmt_run_stop(test, false, -EIO);
+	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
+}
+
+/* A main thread takes an RT policy; a helper gives its chunk back, or leaves. */
+struct pmt_policy {
+	struct pmt_fixture	*fx;
+	struct completion	helped;
+	int			policy;
+	bool			gives_back;
+	bool			changed;
+	unsigned int		given_back;
+	unsigned int		after;
+};
+
+static void pmt_set_policy(struct kunit *test, int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+
+	KUNIT_EXPECT_EQ(test, sched_setscheduler_nocheck(current, policy, &param),
+			0);
+}
+
+static int pmt_policy_helper(struct pmt_policy *p)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+	int err = 0;
+
+	p->after += READ_ONCE(p->changed);
+	complete_all(&p->helped);
+	while (p->gives_back && !err && time_before(jiffies, end)) {
+		err = padata_mt_should_stop();
+		usleep_range(100, 200);
+	}
+	p->given_back += err == -EAGAIN;
+	while (!p->gives_back && !READ_ONCE(p->changed) &&
+	       time_before(jiffies, end))
+		usleep_range(100, 200);
+
+	return err;
+}
+
+static int pmt_policy_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_policy *p = arg;
+	struct pmt_fixture *fx = p->fx;
+
+	atomic_long_add(end - start, &fx->sum);
+	if (current != fx->main) {
+		int err = pmt_policy_helper(p);
+
+		if (err)
+			atomic_long_sub(end - start, &fx->sum);
+		return err;
+	}
+	if (!p->changed) {
+		wait_for_completion_timeout(&p->helped, PMT_PATIENCE);
+		pmt_set_policy(fx->test, p->policy);
+		WRITE_ONCE(p->changed, true);
+	}
+
+	return 0;
+}
+
+static void pmt_test_policy(struct kunit *test)
+{
+	static const int policies[] = { SCHED_FIFO, SCHED_IDLE };
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i;
+
+	pmt_need_cpus(test, 2);
+	for (i = 0; i < 2 * ARRAY_SIZE(policies); i++) {
+		struct pmt_policy p = {
+			.fx = fx, .policy = policies[i / 2], .gives_back = i % 2,
+		};
+		struct padata_mt_job job = {
+			.thread_fn = pmt_policy_fn, .fn_arg = &p, .size = 1000,
+			.max_threads = 2, .max_chunk = 1, .eager = true,
+		};
+
+		/* From the beginning: alone */
+		pmt_set_policy(test, policies[i / 2]);
+		pmt_shape_parallel(fx);
+		fx->patience = 1;
+		pmt_run_and_check(fx);
+		KUNIT_EXPECT_EQ(test, fx->stats.threads, 1);
+		pmt_set_policy(test, SCHED_NORMAL);
+
+		/* Meanwhile: the helper leaves */
+		init_completion(&p.helped);
+		atomic_long_set(&fx->sum, 0);
+		fx->main = current;
+		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+		pmt_set_policy(test, SCHED_NORMAL);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&fx->sum), 1000);
+		KUNIT_EXPECT_TRUE(test, p.changed);
+		KUNIT_EXPECT_EQ(test, p.given_back, i % 2);
+		KUNIT_EXPECT_EQ(test, p.after, 0);
+	}
+}
+
+/* A main thread that waits sleeps until the helper is done. */
+struct pmt_sleep {
+	struct task_struct	*main;
+	struct completion	helped;
+	unsigned long		switches;
+	unsigned int		state;
+};
+
+static int pmt_sleep_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_sleep *sleep = arg;
+
+	if (current != sleep->main) {
+		complete_all(&sleep->helped);
+		msleep(500);
+		sleep->state = READ_ONCE(sleep->main->__state);
+		return 0;
+	}
+	wait_for_completion_timeout(&sleep->helped, PMT_PATIENCE);
+	sleep->switches = current->nvcsw + current->nivcsw;
+
+	return 0;
+}
+
+static void pmt_test_sleep(struct kunit *test)
+{
+	struct pmt_sleep sleep = { .main = current };
+	struct padata_mt_job job = {
+		.thread_fn = pmt_sleep_fn, .fn_arg = &sleep, .size = 2,
+		.max_threads = 2, .eager = true,
+	};
+
+	pmt_need_cpus(test, 2);
+	init_completion(&sleep.helped);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	/* All that the hung task detector wants: this state, and no switches */
+	KUNIT_EXPECT_EQ(test, sleep.state, TASK_UNINTERRUPTIBLE);
+	/* Involuntary ones come from elsewhere; every 20 ms would be 25. */
+	KUNIT_EXPECT_LT(test, current->nvcsw + current->nivcsw - sleep.switches,
+			10);
+}
+
+/* While helpers work, the main thread gets fewer CPUs. */
+static int pmt_narrow_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_fixture *fx = arg;
+	int err = pmt_thread_fn(start, end, arg);
+
+	if (current != fx->main || completion_done(&fx->narrowed) ||
+	    READ_ONCE(fx->max_active) < 2)
+		return err;
+	set_cpus_allowed_ptr(current, fx->narrow);
+	fx->calls_before = READ_ONCE(fx->nr_calls);
+	complete_all(&fx->narrowed);
+
+	return err;
+}
+
+/* Calls of helpers that began after that, less those that were about to */
+static unsigned int pmt_count_astray(struct pmt_fixture *fx)
+{
+	unsigned int i, n = 0;
+
+	for (i = fx->calls_before; i < fx->nr_calls; i++)
+		n += fx->calls[i].task != fx->main &&
+		     !cpumask_test_cpu(fx->calls[i].cpu, fx->narrow);
+
+	return n;
+}
+
+static void pmt_test_narrowed(struct kunit *test)
+{
+	struct cpumask *narrow = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+	unsigned int i, threads, cpus = pmt_need_cpus(test, 2);
+	struct pmt_fixture *fx = test->priv;
+	struct cpumask *before = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, narrow);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	cpumask_copy(before, &current->cpus_mask);
+	fx->narrow = narrow;
+	init_completion(&fx->narrowed);
+	/* One CPU is left, or all but one */
+	for (i = 0; i < min(2, cpus - 1); i++) {
+		pmt_find_cpus(narrow);
+		while (cpumask_weight(narrow) > (i ? cpus - 1 : 1))
+			cpumask_clear_cpu(cpumask_last(narrow), narrow);
+		reinit_completion(&fx->narrowed);
+		pmt_shape_parallel(fx);
+		fx->job.thread_fn = pmt_narrow_fn;
+		fx->job.max_threads = 0;
+		fx->job.size = 3000;
+		fx->job.max_chunk = 10;
+		fx->company = cpus;
+		pmt_run(fx);
+		set_cpus_allowed_ptr(current, before);
+		threads = fx->stats.threads;
+		KUNIT_EXPECT_TRUE(test, completion_done(&fx->narrowed));
+		KUNIT_EXPECT_LT(test, pmt_count_astray(fx), threads);
+		pmt_check(fx);
+	}
+}
+
 /* Nothing but the job says that these few indices are worth a helper. */
 static void pmt_test_eager(struct kunit *test)
 {
@@ -2065,6 +2394,94 @@ static void pmt_test_callers(struct kunit *test)
 	}
 }
 
+/* Helpers of a long job, which are there until the job has none */
+struct pmt_crowd {
+	struct pmt_fixture	*fx;
+	struct pmt_task		task;
+	struct task_struct	*main;
+	bool			over;
+};
+
+static int pmt_crowd_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_crowd *crowd = arg;
+
+	usleep_range(500, 1000);
+
+	return READ_ONCE(crowd->over) ? -ECANCELED : 0;
+}
+
+static int pmt_crowd_task_fn(void *arg)
+{
+	struct pmt_crowd *crowd = container_of(arg, struct pmt_crowd, task);
+	struct padata_mt_job job = {
+		.thread_fn = pmt_crowd_fn, .fn_arg = crowd,
+		.size = 100 * PMT_MANY, .max_chunk = 1, .eager = true,
+	};
+
+	padata_do_multithreaded(&job);
+	kthread_complete_and_exit(&crowd->task.done, 0);
+}
+
+static void pmt_expect_helping(struct kunit *test, unsigned int helpers)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+
+	while (padata_mt_nr_helping() != helpers && time_before(jiffies, end))
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_EQ(test, padata_mt_nr_helping(), helpers);
+}
+
+/* Each caller that comes takes the place of a helper, and gives it back. */
+static void pmt_test_crowd(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_crowd crowd = { .task.fx = fx };
+	unsigned int i, helpers = pmt_need_cpus(test, 2) - 1;
+	struct pmt_caller *callers;
+
+	if (helpers != num_online_cpus() - 1)
+		kunit_skip(test, "needs CPUs that helpers may use only");
+	callers = kunit_kcalloc(test, helpers, sizeof(*callers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, callers);
+	pmt_wait_for_no_helper(test);
+	pmt_start(&crowd.task, pmt_crowd_task_fn);
+	pmt_expect_helping(test, helpers);
+	for (i = 0; i < helpers; i++) {
+		pmt_start_caller(&callers[i], fx);
+		pmt_expect_helping(test, helpers - 1 - i);
+	}
+	for (i = 0; i < helpers; i++) {
+		complete_all(&callers[i].over);
+		wait_for_completion(&callers[i].task.done);
+		pmt_expect_helping(test, i + 1);
+	}
+	WRITE_ONCE(crowd.over, true);
+	wait_for_completion(&crowd.task.done);
+}
+
+/* Workers that nothing was asked of for long end, and jobs get new ones. */
+static void pmt_test_idle(struct kunit *test)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+	struct pmt_fixture *fx = test->priv;
+	unsigned int i;
+
+	pmt_need_cpus(test, 2);
+	for (i = 0; i < 3; i++) {
+		pmt_shape_parallel(fx);
+		pmt_run_and_check(fx);
+		KUNIT_EXPECT_GE(test, fx->stats.threads, 2);
+		KUNIT_EXPECT_GT(test, padata_mt_nr_workers(), 0);
+		pmt_wait_for_no_helper(test);
+		KUNIT_EXPECT_EQ(test, padata_mt_set_idle_ms("1", NULL), 0);
+		while (padata_mt_nr_workers() && time_before(jiffies, end))
+			usleep_range(1000, 2000);
+		KUNIT_EXPECT_EQ(test, padata_mt_nr_workers(), 0);
+		KUNIT_EXPECT_EQ(test, padata_mt_set_idle_ms("60000", NULL), 0);
+	}
+}
+
 /* All helpers are kept by one job, so another one has none. */
 static void pmt_test_exhausted(struct kunit *test)
 {
@@ -2136,6 +2553,11 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_nested_lift),
 	KUNIT_CASE(pmt_test_leak),
 	KUNIT_CASE(pmt_test_late),
+	KUNIT_CASE_PARAM(pmt_test_max_chunk, pmt_max_chunk_gen_params),
+	KUNIT_CASE(pmt_test_stop),
+	KUNIT_CASE(pmt_test_policy),
+	KUNIT_CASE(pmt_test_sleep),
+	KUNIT_CASE(pmt_test_narrowed),
 	KUNIT_CASE(pmt_test_eager),
 	KUNIT_CASE(pmt_test_pace),
 	KUNIT_CASE(pmt_test_cheap),
@@ -2148,6 +2570,8 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_relay),
 	KUNIT_CASE(pmt_test_recall),
 	KUNIT_CASE(pmt_test_callers),
+	KUNIT_CASE(pmt_test_crowd),
+	KUNIT_CASE(pmt_test_idle),
 	KUNIT_CASE(pmt_test_exhausted),
 #endif
 	{}

@@ -60,7 +60,7 @@ struct padata_mt_stats {
  * @thread_fn: Called for each chunk of work, on [start, end).  Returns 0, or an
  *             error, which ends the job; it has then undone what it did of
  *             this chunk.  Chunks begin in ascending order, but run at the same
- *             time.
+ *             time.  See padata_mt_should_stop() for chunks that take long.
  * @undo_fn: Called after an error, by the main thread alone, for each maximal
  *           range of what thread_fn completed, in ascending order.  May be
  *           NULL.
@@ -71,6 +71,10 @@ struct padata_mt_stats {
  *         in indices.  0 means 1.
  * @min_chunk: The fewest indices that are worth a call of the thread function.
  *             Only the first and the last chunk may have fewer.  0 means 1.
+ * @max_chunk: The most indices of a chunk, rounded up to @align; @min_chunk comes
+ *             first.  It bounds how long a chunk can take if its indices turn
+ *             out to be much more expensive than those before it.  0 means 4096,
+ *             or 16 times the larger of @min_chunk and @align if that is more.
  * @max_threads: The most calls of the thread function at any time.  0 means as
  *               many as the system allows.
  * @numa_aware: Spread helpers over the nodes that have CPUs, and keep each on
@@ -90,6 +94,7 @@ struct padata_mt_job {
 	unsigned long		size;
 	unsigned long		align;
 	unsigned long		min_chunk;
+	unsigned long		max_chunk;
 	int			max_threads;
 	bool			numa_aware;
 	bool			eager;
@@ -105,13 +110,15 @@ struct padata_mt_job {
  * Calls the job's thread function on chunks that together make up the job, each
  * index in exactly one of them.  If only one thread is allowed, or the work is
  * enough for only one chunk, there is one call, in the calling task, over the
- * whole range (more if the job is killable).  Otherwise the calling task
+ * whole range (more if the job is killable or has a max_chunk).  Otherwise the calling task
  * begins alone, and helpers join it when its progress says that the rest is
  * worth it, or at once if the job is eager.  Without memory, CPUs or helpers to
  * be had, it stays alone.
  *
- * Helpers run on the CPUs that the calling task may use (those of a workqueue
- * item: all), save the isolated ones, and after boot at the lowest nice value.
+ * Helpers run on the CPUs that the calling task may use at that time (those of a
+ * workqueue item: all), except isolated and nohz_full ones, and after boot at the
+ * lowest nice value.  A caller of a real-time or deadline policy, or of SCHED_IDLE,
+ * has none.
  *
  * This follows ktask and padata's multithreaded jobs by Daniel Jordan; see
  * https://lore.kernel.org/linux-mm/20181105165558.11698-1-daniel.m.jordan@oracle.com/
@@ -140,6 +147,22 @@ struct padata_mt_job {
 
 /* private: */
 
+/* Chunks of a job without max_chunk: indices, and multiples of the least chunk */
+#define PADATA_MT_MAX_CHUNK	4096UL
+#define PADATA_MT_MAX_LEAST	16UL
+
+static inline unsigned long padata_mt_max_chunk(const struct padata_mt_job *job)
+{
+	unsigned long least = max(job->min_chunk, job->align);
+
+	if (job->max_chunk)
+		return job->max_chunk;
+	if (least > ULONG_MAX / PADATA_MT_MAX_LEAST)
+		return ULONG_MAX;
+
+	return max(PADATA_MT_MAX_CHUNK, PADATA_MT_MAX_LEAST * least);
+}
+
 static inline bool padata_mt_is_valid(const struct padata_mt_job *job)
 {
 	return !WARN_ON_ONCE(!job->thread_fn || job->max_threads < 0 ||
@@ -154,9 +177,11 @@ static inline unsigned long
 padata_mt_chunk_len(const struct padata_mt_job *job, unsigned long start,
 		    unsigned long left, unsigned long want)
 {
-	unsigned long len = max3(want, job->min_chunk, 1UL);
-	unsigned long over;
+	unsigned long len, over;
 
+	if (job->max_chunk)
+		want = min(want, job->max_chunk);
+	len = max3(want, job->min_chunk, 1UL);
 	if (len >= left)
 		return left;
 
@@ -180,8 +205,15 @@ static inline void padata_mt_report(const struct padata_mt_job *job,
 #ifdef CONFIG_PADATA
 
 int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map);
+int padata_mt_should_stop(void);
 
 #else
+
+/* Here a job ends early between two calls only; max_chunk bounds each. */
+static inline int padata_mt_should_stop(void)
+{
+	return 0;
+}
 
 /* Calls in a killable job; about as many chances to end it. */
 #define PADATA_MT_SERIAL_CHUNKS	64
@@ -205,8 +237,9 @@ static inline int padata_mt_do_job(const struct padata_mt_job *job,
 			break;
 		}
 		if (job->killable)
-			len = padata_mt_chunk_len(job, next, left, job->size /
-						  PADATA_MT_SERIAL_CHUNKS);
+			len = min(job->size / PADATA_MT_SERIAL_CHUNKS,
+				  padata_mt_max_chunk(job));
+		len = padata_mt_chunk_len(job, next, left, len);
 		err = job->thread_fn(next, next + len, job->fn_arg);
 		if (err)
 			len = 0;

@@ -143,7 +143,7 @@ qemu-debug() {
 	lockdep_reports qemu-debug deadlock
 	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=padata:memory.sh'
 	require 'qemu-debug no memory' 'without: no helper, no error'
-	for first in lock locked; do
+	for first in lock alone locked; do
 		EXPECT='WARNING: possible circular locking dependency detected' \
 			boot "qemu-debug deadlock, $first first" "$guest" qemu-debug 2 \
 			"kunit.enable=0 TEST=padata:lockdep.sh PROVOKE=$first"
@@ -228,6 +228,11 @@ qemu() {
 		threads are within the limits
 		caller not bound: more helpers
 		helpers leave a CPU that becomes isolated
+		helpers leave a CPU that another partition takes
+		helpers leave when the caller.s cpuset becomes one CPU
+		caller bound to one CPU during a job: helpers leave
+		helpers leave a caller that becomes SCHED_FIFO
+		a chunk of expensive indices has its default bound
 		an error in the last chunk
 		2 CPUs are online: one helper; then more
 		max_helpers as before: more helpers
@@ -240,6 +245,9 @@ qemu() {
 	boot 'qemu isolcpus=domain,3' "$guest" qemu 4 \
 		'kunit.enable=0 isolcpus=domain,3 TEST=padata:isolation.sh'
 	require 'qemu isolcpus=domain,3' 'bound to an isolated CPU: no helper'
+	boot 'qemu padata nohz_full=3' "$guest" qemu 4 \
+		'kunit.enable=0 nohz_full=3 TEST=padata:isolation.sh'
+	require 'qemu padata nohz_full=3' 'bound to an isolated CPU: no helper'
 	for setting in 1 2 0 -3 abc; do
 		boot "qemu deferred_init_threads=$setting" "$guest" qemu 4 \
 			"kunit.enable=0 deferred_init_threads=$setting TEST=padata:deferred_init.sh"

@@ -30,8 +30,14 @@ are_free_again()
 	is_complete 1000
 }
 
+# narrow CPUS: the caller gets these during the job
+narrow()
+{
+	start_long "" && taskset -p -c "$1" "$task" >/dev/null && helpers_leave "$1"
+}
+
 setup 3
-ktap_set_plan 4
+ktap_set_plan 6
 ktap_test_result "caller bound to two CPUs: a helper, on these" \
 	stay_on "$(nth_cpu 1)" "$(nth_cpu 2)"
 ktap_test_result "caller bound to two other CPUs: a helper, on these" \
@@ -39,4 +45,8 @@ ktap_test_result "caller bound to two other CPUs: a helper, on these" \
 ktap_test_result "caller bound to one CPU: no helper" \
 	stay_away "$(nth_cpu 2)"
 ktap_test_result "caller not bound: more helpers" are_free_again
+ktap_test_result "caller bound to one CPU during a job: helpers leave" \
+	narrow "$(nth_cpu 1)"
+ktap_test_result "caller bound to two CPUs during a job: helpers follow" \
+	narrow "$(nth_cpu 2),$(nth_cpu 3)"
 ktap_finished

@@ -47,6 +47,21 @@ leave()
 	[ "$(begun "$cpu")" -le "$most" ] && job_is err=-4 broken=0
 }
 
+narrow()
+{
+	echo "$1-$2" >"$SET/cpuset.cpus"
+	start_long in_set && echo "$1" >"$SET/cpuset.cpus" && helpers_leave "$1"
+}
+
+# The partition of another group takes a CPU from the caller.
+lose()
+{
+	start_long "" && echo "$1" >"$SET/cpuset.cpus" || return 1
+	echo root >"$SET/cpuset.cpus.partition"
+	[ "$(cat "$SET/cpuset.cpus.partition")" = root ] || return 1
+	helpers_leave "$(online_cpus | grep -vxF "$1" | paste -s -d , -)"
+}
+
 restore()
 {
 	[ ! -d "$SET" ] || echo member >"$SET/cpuset.cpus.partition"
@@ -58,8 +73,13 @@ setup 3
 	skip "needs the cpuset controller of cgroup v2"
 mkdir "$SET" || skip "cannot make a cgroup"
 
-ktap_set_plan 2
+ktap_set_plan 4
 ktap_test_result "helpers stay within the caller's cpuset" \
 	stay_within "$(nth_cpu 2)" "$(nth_cpu 3)"
+ktap_test_result "helpers leave when the caller's cpuset becomes one CPU" \
+	narrow "$(nth_cpu 1)" "$(nth_cpu '$')"
+ktap_test_result "helpers leave a CPU that another partition takes" \
+	lose "$(nth_cpu 2)"
+echo member >"$SET/cpuset.cpus.partition"
 ktap_test_result "helpers leave a CPU that becomes isolated" leave
 ktap_finished

@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# No helper of a multithreaded job runs on an isolated CPU, even if the calling
-# task may.  Boot with isolcpus= to test that.
+# No helper of a multithreaded job runs on an isolated or nohz_full CPU, even if the
+# calling task may.  Boot with isolcpus= or nohz_full= to test that.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
 . "$(dirname "$0")"/padata_lib.sh
 
-ISOLATED=$(cat /sys/devices/system/cpu/isolated)
+# An empty list of nohz_full CPUs reads "(null)".
+ISOLATED=$(cat /sys/devices/system/cpu/isolated /sys/devices/system/cpu/nohz_full 2>/dev/null |
+	grep '[0-9]' | paste -s -d , -)
 
 others()
 {

@@ -5,8 +5,9 @@
 # though no job ever did.
 #
 # lockdep reports once and is off then, so this runs only if asked to: PROVOKE= says
-# which of the two halves of the deadlock comes first, "lock" (a helper takes the lock) or
-# "locked" (somebody calls with the lock held).
+# which of the two halves of the deadlock comes first, "lock" (a helper takes the lock),
+# "alone" (the main thread takes it, in a job without helpers) or "locked" (the caller
+# of another job holds the lock).
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
@@ -21,6 +22,12 @@ lockdep_is()
 lock()
 {
 	job "" size=1000 min_chunk=1 eager=1 us=100 meet=2 lock=1
+	is_complete 1000
+}
+
+alone()
+{
+	job "" size=1000 max_threads=1 lock=1
 	is_complete 1000
 }
 
@@ -42,13 +49,13 @@ reports()
 }
 
 setup 2
-[ -n "$PROVOKE" ] || skip "a report is provoked only with PROVOKE=lock or PROVOKE=locked"
+[ -n "$PROVOKE" ] || skip "a report is provoked only with PROVOKE=lock, alone or locked"
 lockdep_is 1 || skip "needs CONFIG_PROVE_LOCKING, and no report yet"
 
 case $PROVOKE in
-lock) second=locked ;;
+lock | alone) second=locked ;;
 locked) second=lock ;;
-*) ktap_exit_fail_msg "PROVOKE=$PROVOKE is neither lock nor locked" ;;
+*) ktap_exit_fail_msg "PROVOKE=$PROVOKE is not lock, alone or locked" ;;
 esac
 
 ktap_set_plan 2

@@ -162,6 +162,25 @@ stop()
 	look
 }
 
+# start_long COMMAND: a job with helpers that goes on until it is killed
+start_long()
+{
+	start "$1" size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 us=1000
+	await has_threads 3
+}
+
+# helpers_leave LIST: in the long job that was started, helpers begin no chunk any more
+# but on these CPUs, save the one that each had taken already.  The job ends then.
+helpers_leave()
+{
+	look
+	most=$(($(helpers_began "$1") + $(get job threads) - 1))
+	goes_on || return 1
+	stop || return 1
+	ktap_print_msg "not on CPU $1: $(helpers_began "$1") chunks, at most $most"
+	[ "$(helpers_began "$1")" -le "$most" ] && job_is err=-4 broken=0
+}
+
 # The job went well and did all of SIZE, once.
 is_complete()
 {

@@ -42,9 +42,30 @@ is_not_impressed()
 	is_complete 1000
 }
 
+# Many cheap indices, then expensive ones: the chunk that has begun by then bounds how
+# long the signal waits, unless the thread function asks.
+# jump SECONDS KEY=VALUE...
+jump()
+{
+	seconds=$1
+	shift
+	start "" size=4000000 killable=1 us=1000 jump=3000000 "$@"
+	sleep 2
+	began=$(date +%s)
+	stop || return 1
+	took=$(($(date +%s) - began))
+	ktap_print_msg "killed after $took s, at most $seconds"
+	job_is err=-4 broken=0 active=0 && [ "$took" -le "$seconds" ]
+}
+
 setup 2
-ktap_set_plan 3
+ktap_set_plan 6
 ktap_test_result "killable: a fatal signal ends the job, it is undone" is_killed
 ktap_test_result "not killable: a fatal signal does not end it" is_not_killed
 ktap_test_result "killable: another signal does not end it" is_not_impressed
+ktap_test_result "a chunk of expensive indices has its default bound" jump 10
+ktap_test_result "a chunk of expensive indices is bounded by max_chunk" \
+	jump 3 max_chunk=500
+ktap_test_result "a thread function that asks ends within a chunk" \
+	jump 2 max_chunk=100000 ask=1
 ktap_finished

@@ -44,10 +44,13 @@
  * @size: See struct padata_mt_job.
  * @align: See struct padata_mt_job.
  * @min_chunk: See struct padata_mt_job.
+ * @max_chunk: See struct padata_mt_job.
  * @max_threads: See struct padata_mt_job.
  * @eager: See struct padata_mt_job.
  * @killable: See struct padata_mt_job.
  * @us: Sleep so many microseconds for each index.
+ * @jump: Only indices from this one on cost that, 0 for all.
+ * @ask: Ask after each index whether to stop.
  * @meet: Chunks wait until so many threads had one.
  * @lift: Chunks in helpers wait until they have the nice value of the caller.
  * @hold: Chunks wait until "go" is written.
@@ -59,10 +62,13 @@ struct trigger_request {
 	unsigned long	size;
 	unsigned long	align;
 	unsigned long	min_chunk;
+	unsigned long	max_chunk;
 	unsigned long	max_threads;
 	unsigned long	eager;
 	unsigned long	killable;
 	unsigned long	us;
+	unsigned long	jump;
+	unsigned long	ask;
 	unsigned long	meet;
 	unsigned long	lift;
 	unsigned long	hold;
@@ -80,10 +86,13 @@ static const struct {
 	TRIGGER_KEY(size),
 	TRIGGER_KEY(align),
 	TRIGGER_KEY(min_chunk),
+	TRIGGER_KEY(max_chunk),
 	TRIGGER_KEY(max_threads),
 	TRIGGER_KEY(eager),
 	TRIGGER_KEY(killable),
 	TRIGGER_KEY(us),
+	TRIGGER_KEY(jump),
+	TRIGGER_KEY(ask),
 	TRIGGER_KEY(meet),
 	TRIGGER_KEY(lift),
 	TRIGGER_KEY(hold),
@@ -281,11 +290,32 @@ static void trigger_end_chunk(struct trigger *tr, unsigned long start,
 		wake_up_all(&tr->changed);
 }
 
+static int trigger_work(struct trigger *tr, unsigned long start,
+			unsigned long end)
+{
+	const struct trigger_request *want = &tr->want;
+	int err = 0;
+
+	start = max(start, want->jump);
+	if (start >= end)
+		return 0;
+	if (!want->ask) {
+		fsleep(want->us * (end - start));
+		return 0;
+	}
+	for (; start < end && !err; start++) {
+		fsleep(want->us);
+		err = padata_mt_should_stop();
+	}
+
+	return err;
+}
+
 static int trigger_thread_fn(unsigned long start, unsigned long end, void *arg)
 {
 	struct trigger *tr = arg;
 	bool helps, met;
-	int err;
+	int err, stop = 0;
 
 	/* Nothing of the job may be used any more, also not this function. */
 	if (WARN_ON_ONCE(!atomic_read(&trigger_jobs)))
@@ -301,8 +331,8 @@ static int trigger_thread_fn(unsigned long start, unsigned long end, void *arg)
 	if (tr->want.lock)
 		scoped_guard(mutex, &trigger_lock);
 	if (tr->want.us)
-		fsleep(tr->want.us * (end - start));
-	err = start < tr->want.fail && tr->want.fail <= end ? -EIO : 0;
+		stop = trigger_work(tr, start, end);
+	err = start < tr->want.fail && tr->want.fail <= end ? -EIO : stop;
 
 	trigger_end_chunk(tr, start, end, err, met);
 	if (helps)
@@ -374,6 +404,7 @@ static int trigger_run(struct trigger *tr)
 		.size		= want->size,
 		.align		= want->align,
 		.min_chunk	= want->min_chunk,
+		.max_chunk	= want->max_chunk,
 		.max_threads	= want->max_threads,
 		.eager		= want->eager,
 		.killable	= want->killable,
