@@ -231,7 +231,6 @@ qemu() {
 		helpers leave a CPU that another partition takes
 		helpers leave when the caller.s cpuset becomes one CPU
 		caller bound to one CPU during a job: helpers leave
-		helpers leave a caller that becomes SCHED_FIFO
 		a chunk of expensive indices has its default bound
 		an error in the last chunk
 		2 CPUs are online: one helper; then more
