@@ -10,9 +10,12 @@
 ## make setup      install the Debian packages that are missing
 ##
 ## make tree       the kernel's source in build/7.3/linux, a commit per patch
-## make sync       write that tree's commits back to patches/ and our files
-## make mail       `git am`-able mails in build/mail; ONTO=git-tree SIGNOFF=1
-## make bisect     every commit builds and passes its KUnit suites
+## make sync       write that tree's commits back to patches/ and our files;
+##                 TOPIC= where a new commit may be of several topics
+## make mail       `git am`-able mails in build/mail/TOPIC, for each topic or TOPIC=qpw;
+##                 ONTO=git-tree SIGNOFF=1
+## make bisect     every patch builds and passes its KUnit suites, each topic on what it
+##                 needs; TOPIC=qpw
 ##
 ## make kernel     build build/7.3/qemu; CONFIG=uml, SERIES=none (unpatched)
 ## make boot       boot it: GUEST=dir with an executable /run
@@ -28,7 +31,7 @@
 BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
-export BUILD LINUX ONTO SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
+export BUILD LINUX ONTO TOPIC SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
 	PART RUNS TORTURE_S SEED AGAIN
 
 .PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot torture bench

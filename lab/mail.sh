@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make mail BASE=7.3 [ONTO=git tree] [SIGNOFF=1]: the series as mails that `git am`
-# takes, in build/mail, proved by applying them to the base again. With ONTO= they are
-# replayed on that tree's HEAD, in a clone of it, and written from there.
+# make mail BASE=7.3 [TOPIC=name] [ONTO=git tree] [SIGNOFF=1]: each topic as mails that
+# `git am` takes, in build/mail/TOPIC, proved by applying them to the base again, on top
+# of the topics that it needs and of no other. With ONTO= they are replayed on that tree's
+# HEAD, in a clone of it, and written from there.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
@@ -12,8 +13,12 @@ need git
 know_base
 [ -z "${ONTO:-}" ] || git -C "$ONTO" rev-parse -q --verify 'HEAD^{commit}' >/dev/null 2>&1 ||
 	die "ONTO=$ONTO is no git tree with a commit"
-[ -n "$(patch_subject "$TOP/patches/$BASE/cover-letter" 2>/dev/null)" ] ||
-	die "patches/$BASE/cover-letter is not there or has no Subject: line"
+for topic in $(topics_asked); do
+	letter=patches/$BASE/$topic/cover-letter
+	[ -n "$(patch_subject "$TOP/$letter" 2>/dev/null)" ] ||
+		die "$letter is not there or has no Subject: line"
+	[ -n "$(series_entries "$topic")" ] || die "patches/$BASE/$topic/series is empty: nothing to mail"
+done
 "$LAB/tree.sh"
 
 mails=$BUILD/mail
@@ -21,8 +26,8 @@ work=$(mktemp -d "$ROOM/mail.XXXXXX")
 on_exit "rm -rf '$work'"
 
 # The cover letter's text goes where format-patch leaves room for it
-fill_cover() { # MAIL
-	local letter=$SERIES_TOP/patches/$BASE/cover-letter
+fill_cover() { # TOPIC MAIL
+	local letter=$SERIES_TOP/patches/$BASE/$1/cover-letter
 
 	SUBJECT=$(patch_subject "$letter") awk -v letter="$letter" '
 		at = index($0, "*** SUBJECT HERE ***") {
@@ -35,19 +40,16 @@ fill_cover() { # MAIL
 			}
 			next
 		}
-		{ print }' "$1" >"$work/cover"
-	mv "$work/cover" "$1"
+		{ print }' "$2" >"$work/cover"
+	mv "$work/cover" "$2"
 }
 
-write_mails() { # GIT-DIR BASE HEAD [option...]
-	local git_dir=$1 range=$2..$3
+write_mails() { # FOLDER GIT-DIR RANGE [option...]
+	local folder=$1 git_dir=$2 range=$3
 	shift 3
 
-	mkdir "$work/mail"
 	plain_git --git-dir="$git_dir" -c format.signature='' \
-		format-patch -q -o "$work/mail" --cover-letter --no-renames \
-		${SIGNOFF:+--signoff} "$@" "$range"
-	fill_cover "$work"/mail/0000-cover-letter.patch
+		format-patch -q -o "$folder" --no-renames "$@" "$range"
 }
 
 # git am, in a work tree that holds only the files that the mails touch
@@ -68,33 +70,50 @@ apply_mails() { # CLONE MAIL...
 messages() { plain_git -C "$1" log --format=%B "$base..$2"; } # GIT-TREE HEAD
 
 clone_of() { # GIT-TREE COMMIT
+	rm -rf "$work/clone"
 	plain_git clone -q --shared --no-checkout "$1" "$work/clone"
 	git -C "$work/clone" update-ref --no-deref HEAD "$2"
 	git -C "$work/clone" config user.name "$GIT_AUTHOR_NAME"
 	git -C "$work/clone" config user.email "$GIT_AUTHOR_EMAIL"
 }
 
-base=$(in_tree rev-parse refs/lab/base)
-head=$(build_series "$base" "$(date +'%s %z')")
-[ "$head" != "$base" ] || die "patches/$BASE/series is empty: nothing to mail"
-identity
-write_mails "$TREE/.git" "$base" "$head"
-patches=("$work"/mail/*.patch)
-patches=("${patches[@]:1}") # but for the cover letter
-if [ -n "${ONTO:-}" ]; then
-	onto=$(git -C "$ONTO" rev-parse HEAD)
-	clone_of "$ONTO" "$onto"
-	apply_mails "$work/clone" "${patches[@]}"
-	rm -r "$work/mail"
-	write_mails "$work/clone/.git" "$onto" HEAD --base="$onto"
-else
-	clone_of "$TREE" "$base"
-	apply_mails "$work/clone" "${patches[@]}"
-	[ "$(git -C "$work/clone" rev-parse 'HEAD^{tree}')" = "$(in_tree rev-parse "$head^{tree}")" ] ||
+# The mails of all patches that the topic stands on are applied, its own are written
+mail_topic() { # TOPIC
+	local head own stack onto=
+
+	read -ra stack <<<"${STACK[$1]}"
+	head=$(SERIES_DATE=$(date +'%s %z') build_series "$base" "${stack[@]}")
+	own=$(series_entries "$1" | wc -l)
+	rm -rf "$work/all"
+	write_mails "$work/all" "$TREE/.git" "$base..$head"
+	if [ -n "${ONTO:-}" ]; then
+		onto=$(git -C "$ONTO" rev-parse HEAD)
+		clone_of "$ONTO" "$onto"
+	else
+		clone_of "$TREE" "$base"
+	fi
+	apply_mails "$work/clone" "$work"/all/*.patch
+	[ -n "$onto" ] || check_result "$head"
+	write_mails "$work/mail/$1" "$work/clone/.git" "HEAD~$own..HEAD" --cover-letter \
+		${SIGNOFF:+--signoff} ${onto:+--base="$onto"}
+	fill_cover "$1" "$work/mail/$1/0000-cover-letter.patch"
+	count="${count:+$count, }$own of $1"
+}
+
+check_result() { # HEAD
+	[ "$(git -C "$work/clone" rev-parse 'HEAD^{tree}')" = "$(in_tree rev-parse "$1^{tree}")" ] ||
 		die "the mails do not give the series' tree back"
-	[ -n "${SIGNOFF:-}" ] || [ "$(messages "$work/clone" HEAD)" = "$(messages "$TREE" "$head")" ] ||
+	[ "$(messages "$work/clone" HEAD)" = "$(messages "$TREE" "$1")" ] ||
 		die "git am would change a message of the series"
-fi
-rm -rf "$mails"
-mv "$work/mail" "$mails"
-say "${#patches[@]} mails and their cover letter are in $mails"
+}
+
+base=$(in_tree rev-parse refs/lab/base)
+identity
+count=
+for topic in $(topics_asked); do
+	mail_topic "$topic"
+done
+rm -rf "$mails${TOPIC:+/$TOPIC}"
+mkdir -p "$mails"
+mv "$work"/mail/* "$mails"
+say "mails with a cover letter for each topic are in $mails: $count"

@@ -3,6 +3,11 @@
 #
 # The patch series as files, and how it becomes commits. Sourced by tree, sync, mail.
 #
+# The series is divided into topics. patches/BASE/series names them in order, each with
+# the topics that it needs (`mm-init: padata`); it applies to the base on top of these
+# alone. The folder of a topic has its patches, `series` with their order, and its
+# `cover-letter`.
+#
 # A patch is a mail: headers, a blank line, the message, a line `---`, then
 # `New-file: path` lines naming whole files of ours, then hunks to other files.
 # Commits are made in an index of their own, without a work tree: either the whole
@@ -40,11 +45,51 @@ know_base() {
 	fi
 	. "$LAB/bases/$BASE"
 	OWNS_WHOLE_FILES=${OWNS_WHOLE_FILES:-no}
+	know_topics
 }
 
-# The series' patches, in order, as paths below patches/BASE
-series_entries() {
-	awk '{ sub(/#.*/, ""); sub(/[ \t\r]+$/, "") } NF' "$SERIES_TOP/patches/$BASE/series"
+TOPICS=()			# in order
+declare -A STACK=()		# TOPIC -> the topics it needs, in order, and itself
+
+know_topics() {
+	local topic needs need found each file=patches/$BASE/series
+
+	while read -r topic needs; do
+		[[ $topic =~ ^[a-z0-9][a-z0-9-]*$ ]] || die "$file: '$topic' is not the name of a topic"
+		[ -z "${STACK[$topic]:-}" ] || die "$file names topic $topic twice"
+		[ -f "$TOP/patches/$BASE/$topic/series" ] ||
+			die "$file names topic $topic, but there is no patches/$BASE/$topic/series"
+		found=' '
+		for need in $needs; do
+			[ -n "${STACK[$need]:-}" ] ||
+				die "topic $topic needs $need, which $file does not name before it"
+			found+="${STACK[$need]} "
+		done
+		for each in "${TOPICS[@]}"; do
+			[[ $found != *" $each "* ]] || STACK[$topic]+="$each "
+		done
+		STACK[$topic]+=$topic
+		TOPICS+=("$topic")
+	done < <(lines_of "$TOP/$file" | sed 's/:/ /')
+	[ -n "${TOPICS[*]}" ] || die "$file names no topic"
+	[ -z "${TOPIC:-}" ] || [ -n "${STACK[$TOPIC]:-}" ] ||
+		die "TOPIC=$TOPIC is no topic of $BASE; known: ${TOPICS[*]}"
+}
+
+# The lines of a file without comments and blank lines
+lines_of() { awk '{ sub(/#.*/, ""); sub(/[ \t\r]+$/, "") } NF' "$1"; }
+
+# The topics that the caller asked for: TOPIC=, or all
+topics_asked() { printf '%s\n' "${TOPIC:-${TOPICS[@]}}"; }
+
+# The patches of these topics (default: all), in order, as paths below patches/BASE
+series_entries() { # [TOPIC...]
+	local topic
+
+	[ $# -gt 0 ] || set -- "${TOPICS[@]}"
+	for topic; do
+		lines_of "$SERIES_TOP/patches/$BASE/$topic/series" | sed "s,^,$topic/,"
+	done
 }
 
 patch_path() { echo "$SERIES_TOP/patches/$BASE/$1"; }
@@ -85,7 +130,7 @@ apply_hunks() { # PATCH-PATH
 		{
 			where=$(sed -n 's/^error: \(.*\): \(patch does not apply\|does not exist.*\|already exists.*\)$/\1 (\2)/p' \
 				<<<"$errors" | paste -sd, -)
-			die "$(basename "$1") does not apply to $BASE: ${where:-$errors}"
+			die "$(basename "$1") does not apply to $BASE${among:-}: ${where:-$errors}"
 		}
 }
 
@@ -93,7 +138,7 @@ apply_hunks() { # PATCH-PATH
 commit_patch() { # PATCH-PATH PARENT
 	local file
 
-	[ -f "$1" ] || die "patches/$BASE/series names $(basename "$1"), which is not there"
+	[ -f "$1" ] || die "a series names ${1#"$SERIES_TOP/"}, which is not there"
 	[ -n "$(patch_subject "$1")" ] || die "$(basename "$1") has no Subject: line"
 	while read -r file; do
 		add_whole_file "$(basename "$1")" "$file"
@@ -103,21 +148,23 @@ commit_patch() { # PATCH-PATH PARENT
 		in_tree commit-tree "$(in_tree write-tree)" -p "$2" -F -
 }
 
-# Commit the whole series on top of COMMIT and print the last commit. Its commits
-# depend on nothing but the series, the base and the identity.
-build_series() { # COMMIT [DATE]
-	local head=$1 entry index date=${2:-}
+# Commit the patches of these topics (default: all) on top of COMMIT and print the last
+# commit. The commits depend on nothing but the patches, the base and the identity.
+build_series() { # COMMIT [TOPIC...]
+	local head=$1 entry index date among
 
 	identity
-	date=${date:-$(in_tree log -1 --format=%cd --date=raw "$1")}
+	date=${SERIES_DATE:-$(in_tree log -1 --format=%cd --date=raw "$1")}
 	export GIT_AUTHOR_DATE=$date GIT_COMMITTER_DATE=$date
 	index=$(mktemp "$ROOM/index.XXXXXX")
 	export GIT_INDEX_FILE=$index
 	on_exit "rm -f '$index' '$index.lock'"
 	in_tree read-tree "$1"
+	shift
+	among=${*:+ with no topic but $*} # for errors
 	while read -r entry; do
 		head=$(commit_patch "$(patch_path "$entry")" "$head")
-	done < <(series_entries)
+	done < <(series_entries "$@")
 	echo "$head"
 }
 

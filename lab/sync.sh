@@ -3,9 +3,9 @@
 #
 # make sync BASE=7.3: write the commits of build/BASE/linux back to patches/BASE and
 # to our whole files. Uncommitted edits to whole files count; fixup! and squash!
-# commits fold into their target; any other new commit becomes a patch. What would
-# be written is built in a stage folder and proved to give the same tree first, so
-# that either everything is written or nothing.
+# commits fold into their target; any other new commit becomes a patch, of the topic
+# that its neighbours have. What would be written is built in a stage folder and proved
+# to give the same tree first, so that either everything is written or nothing.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
@@ -35,6 +35,48 @@ check_tree() {
 		in_tree update-ref refs/lab/stored "$stored"
 		die "patches/ or our files have changed since $TREE was made from them; commit there, then: git -C $TREE rebase --onto refs/lab/stored refs/lab/head series"
 	fi
+}
+
+# Of the stored patches: SUBJECT -> TOPIC/ENTRY; and of our whole files: FILE -> TOPIC
+declare -A entry_of=() topic_of=()
+
+read_stored() {
+	local entry patch file
+
+	while read -r entry; do
+		patch=$(patch_path "$entry")
+		entry_of[$(patch_subject "$patch")]=$entry
+		while read -r file; do
+			topic_of[$file]=${entry%%/*}
+		done < <(patch_new_files "$patch")
+	done < <(series_entries)
+}
+
+# Print the place of the topic of the stored patch SUBJECT in the order of topics, if any
+rank_of() { # SUBJECT
+	local entry=${entry_of[$1]:-} i
+
+	for i in "${!TOPICS[@]}"; do
+		[ "${TOPICS[i]}" != "${entry%%/*}" ] || echo "$i"
+	done
+}
+
+# A commit that changes whole files of two topics belongs to neither
+check_one_topic() { # TIP
+	local commit subject file target touched
+
+	while read -r commit subject; do
+		touched=
+		target=$(sed -nE 's/^((fixup|squash|amend)! )+//p' <<<"$subject")
+		[ -z "$target" ] || target=${entry_of[$target]:-}
+		[ -z "$target" ] || touched="${target%%/*} (its target)"$'\n'
+		while read -r file; do
+			[ -z "${topic_of[$file]:-}" ] || touched+="${topic_of[$file]} ($file)"$'\n'
+		done < <(in_tree diff-tree -r --name-only --no-renames --diff-filter=a --no-commit-id "$commit^" "$commit")
+		touched=$(sort -u -k1,1 <<<"$touched" | sed '/^$/d' | paste -sd+ -)
+		[[ $touched != *+* ]] ||
+			die "\"$subject\" would change whole files of two topics, ${touched//+/ and }: make a commit for each"
+	done < <(in_tree log --format='%H %s' "$base..$1")
 }
 
 # Trees and messages: what two series have to have in common to be the same
@@ -137,6 +179,39 @@ check_messages() { # HEAD
 	done < <(in_tree rev-list "$base..$1")
 }
 
+declare -A placed=()		# COMMIT -> the topic that it goes to
+
+# A known patch stays in its topic. A new one goes to that of the commits before and
+# after it; if these differ, or if an empty topic is between them, TOPIC= has to say.
+place_commits() { # HEAD
+	local commit subject rank from=0 highest=$((${#TOPICS[@]} - 1))
+	local -A last=()
+
+	while read -r commit subject; do
+		rank=$(rank_of "$subject")
+		highest=${rank:-$highest}
+		last[$commit]=$highest
+	done < <(in_tree log --format='%H %s' "$base..$1")
+	while read -r commit subject; do
+		rank=$(rank_of "$subject")
+		rank=${rank:-$(place_new "$subject" "$from" "${last[$commit]}")}
+		[ "$rank" -ge "$from" ] ||
+			die "\"$subject\" is of topic ${TOPICS[rank]}, but stands after patches of ${TOPICS[from]}: rebase it into place in $TREE, or move its file in patches/$BASE"
+		from=$rank
+		placed[$commit]=${TOPICS[rank]}
+	done < <(in_tree log --reverse --format='%H %s' "$base..$1")
+}
+
+place_new() { # SUBJECT FROM HIGHEST
+	local i
+
+	[ "$3" -gt "$2" ] || { echo "$2"; return; }
+	for ((i = $2; i <= $3; i++)); do
+		[ "${TOPICS[i]}" != "${TOPIC:-}" ] || { echo "$i"; return; }
+	done
+	die "\"$1\" may be of topic ${TOPICS[*]:$2:$3-$2+1}: say which with TOPIC=, or rebase it to where its neighbours agree"
+}
+
 # The commit's parent, but with our whole files as they are stored: what still
 # differs from that is this patch's hunks
 stored_parent() { # COMMIT
@@ -175,12 +250,12 @@ write_patch() { # COMMIT
 	[ -z "$hunks" ] || printf '\n%s\n' "$hunks"
 }
 
-# Patches of any base that carry this subject, this base's own first
+# Patches of other bases that carry this subject
 same_subject() { # SUBJECT
 	local patch
 
-	for patch in "$TOP/patches/$BASE"/*.patch "$TOP"/patches/*/*.patch; do
-		[ -f "$patch" ] || continue
+	for patch in "$TOP"/patches/*/*/*.patch; do
+		[[ -f $patch && $patch != "$TOP/patches/$BASE"/* ]] || continue
 		[ "$(patch_subject "$patch")" != "$1" ] || echo "$patch"
 	done
 }
@@ -198,23 +273,24 @@ gives_same() { # PATCH COMMIT
 		[ "$(in_tree log -1 --format=%B "$made")" = "$(in_tree log -1 --format=%B "$2")" ]
 }
 
-# Write one commit to the stage and print its line in the series
+# Write one commit to the stage and print its line in the topic's series
 stage_commit() { # COMMIT
-	local subject patch name=
+	local subject patch name folder=$stage/top/patches/$BASE/${placed[$1]}
 
 	subject=$(in_tree log -1 --format=%s "$1")
-	while read -r patch; do
-		if [ "$(dirname "$patch")" = "$TOP/patches/$BASE" ]; then
-			name=$(basename "$patch")
-		elif gives_same "$patch" "$1"; then
-			echo "../${patch#"$TOP/patches/"}"
-			return
-		fi
-	done < <(same_subject "$subject")
-	name=${name:-$(in_tree log -1 --format=%f "$1" | cut -c1-60).patch}
-	[ ! -e "$stage/top/patches/$BASE/$name" ] ||
-		die "two patches would be called $name: change a subject"
-	write_patch "$1" >"$stage/top/patches/$BASE/$name"
+	name=${entry_of[$subject]:-}
+	name=${name#*/}
+	if [ -z "$name" ] || [[ $name == ../* ]]; then
+		while read -r patch; do
+			if gives_same "$patch" "$1"; then
+				echo "../../${patch#"$TOP/patches/"}"
+				return
+			fi
+		done < <(same_subject "$subject")
+		name=$(in_tree log -1 --format=%f "$1" | cut -c1-60).patch
+	fi
+	[ ! -e "$folder/$name" ] || die "two patches would be called $name: change a subject"
+	write_patch "$1" >"$folder/$name"
 	echo "$name"
 }
 
@@ -231,20 +307,22 @@ stage_whole_file() { # HEAD FILE
 }
 
 stage_series() { # HEAD
-	local commit file other
+	local commit file other topic
 
-	mkdir -p "$stage/top/patches/$BASE"
+	mkdir -p "$stage/top/patches"
 	for other in "$TOP"/patches/*; do
 		[ "${other##*/}" = "$BASE" ] || cp -r "$other" "$stage/top/patches/"
 	done
-	[ ! -f "$TOP/patches/$BASE/cover-letter" ] ||
-		cp "$TOP/patches/$BASE/cover-letter" "$stage/top/patches/$BASE/"
+	for topic in "${TOPICS[@]}"; do
+		mkdir -p "$stage/top/patches/$BASE/$topic"
+		: >"$stage/top/patches/$BASE/$topic/series"
+	done
 	while read -r file; do
 		stage_whole_file "$1" "$file"
 	done < <(whole_files_of "$base" "$1")
 	while read -r commit; do
-		stage_commit "$commit"
-	done < <(in_tree rev-list --reverse "$base..$1") >"$stage/top/patches/$BASE/series"
+		stage_commit "$commit" >>"$stage/top/patches/$BASE/${placed[$commit]}/series"
+	done < <(in_tree rev-list --reverse "$base..$1")
 }
 
 # Copy only what differs, so that nothing else gets a new time stamp
@@ -260,40 +338,34 @@ install_file() { # FROM TO
 	say "wrote ${2#"$TOP/"}"
 }
 
-# Whole files that patches/BASE names now
-stored_whole_files() {
-	series_entries | while read -r entry; do
-		patch_new_files "$(patch_path "$entry")"
-	done
-}
-
 install_stage() {
-	local file before listed
+	local file
 
-	before=$(stored_whole_files)
-	listed=$(series_entries)
 	(cd "$stage/top" && find . -type f -printf '%P\n') | sort | while read -r file; do
 		install_file "$stage/top/$file" "$TOP/$file"
 	done
-	while read -r file; do
-		case $file in '' | */*) continue ;; esac # another base's
-		[ -e "$stage/top/patches/$BASE/$file" ] || [ ! -e "$TOP/patches/$BASE/$file" ] ||
+	for file in "${entry_of[@]}"; do
+		case $file in */../*) continue ;; esac # another base's
+		[ -e "$stage/top/patches/$BASE/$file" ] ||
 			{ rm "$TOP/patches/$BASE/$file"; say "removed patches/$BASE/$file"; }
-	done <<<"$listed"
+	done
 	[ "$OWNS_WHOLE_FILES" = yes ] || return 0
-	while read -r file; do
-		[ -z "$file" ] || [ -e "$stage/top/$file" ] || [ ! -e "$TOP/$file" ] ||
+	for file in "${!topic_of[@]}"; do
+		[ -e "$stage/top/$file" ] || [ ! -e "$TOP/$file" ] ||
 			{ rm "$TOP/$file"; say "removed $file"; }
-	done <<<"$before"
+	done
 }
 
 check_tree
+read_stored
 dirty=$(dirty_files)
 tip=$(commit_dirty "$dirty")
+check_one_topic "$tip"
 head=$(fold "$tip")
 check_folded "$tip" "$head"
 check_messages "$head"
 check_whole_files "$head"
+place_commits "$head"
 stage_series "$head"
 built=$(SERIES_TOP=$stage/top build_series "$base")
 [ "$(in_tree rev-parse "$built^{tree}")" = "$(in_tree rev-parse "$tip^{tree}")" ] ||

@@ -185,7 +185,7 @@ find_base
 head=$(build_series "$base")
 if [ "$(in_tree rev-parse HEAD)" != "$head" ] || unsynced; then
 	in_tree checkout -q -f -B series "$head"
-	say "$TREE: $(in_tree log -1 --format=%s "$base") with $(series_entries | wc -l) patches"
+	say "$TREE: $(in_tree log -1 --format=%s "$base") with $(series_entries | wc -l) patches of ${#TOPICS[@]} topics"
 fi
 in_tree update-ref refs/lab/base "$base"
 in_tree update-ref refs/lab/head "$head"

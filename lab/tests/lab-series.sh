@@ -4,7 +4,7 @@
 # tree, sync and mail on a kernel tree of five files.
 
 . "$(dirname "$0")/harness.sh"
-unset LINUX ONTO FORCE KEEP SIGNOFF BASE CONFIG SERIES
+unset LINUX ONTO FORCE KEEP SIGNOFF BASE CONFIG SERIES TOPIC
 export GIT_CONFIG_GLOBAL=/dev/null LAB_ROOM=10
 
 lines() { seq -f "int $1_%g;" 1 "$2"; }
@@ -22,11 +22,21 @@ make_kernel() {
 make_base_file() { # DIR BASE OWNS
 	printf 'PACKAGE=none\nSUITES=\nVERSION=1\nSHA256=\nOWNS_WHOLE_FILES=%s\n' "$3" >"$1/lab/bases/$2"
 	mkdir -p "$1/patches/$2"
-	: >"$1/patches/$2/series"
+	add_topic engine "$1/patches/$2"
+	add_topic pages "$1/patches/$2"
 }
 
-# A project in $T/p with two patches: one brings kernel/new.c and a hook for it, one
-# changes mm/page.c
+add_topic() { # LINE-OF-SERIES [PATCHES-OF-BASE]
+	local topic=${1%%:*} patches=${2:-$T/p/patches/7.3}
+
+	echo "$1" >>"$patches/series"
+	mkdir -p "$patches/$topic"
+	: >"$patches/$topic/series"
+	printf 'Subject: About %s\n\nIts letter.\n' "$topic" >"$patches/$topic/cover-letter"
+}
+
+# A project in $T/p with two topics of a patch each: engine brings kernel/new.c and a hook
+# for it, pages changes mm/page.c
 make_project() {
 	mkdir -p "$T/p"
 	cp -r "$TESTS_TOP/lab" "$TESTS_TOP/Makefile" "$T/p/"
@@ -35,19 +45,28 @@ make_project() {
 	git init -q "$T/p"
 	make_kernel "$T/linux" 7.3
 	export LINUX=$T/linux BUILD=$T/build
-	tree=$BUILD/7.3/linux
+	tree=$BUILD/7.3/linux patches=$T/p/patches/7.3
 	lab tree
 	lines new 9 >"$tree/kernel/new.c"
 	sed -i 's/k_20;/k_twenty;/' "$tree/kernel/old.c"
 	commit 'kernel: bring new' 'Why it is wanted.' 'Link: https://example.org/1'
+	lab sync TOPIC=engine
 	sed -i 's/m_5;/m_five;/' "$tree/mm/page.c"
 	commit 'mm: five'
-	printf 'Subject: A series\n\nIts letter.\n' >"$T/p/patches/7.3/cover-letter"
-	lab sync
+	lab sync TOPIC=pages
 }
+
+# The patches of each topic, on one line
+all_series() { (cd "$T/p/patches/${1:-7.3}" && grep -H . -- */series | sed 's,/series:,/,' | xargs); }
 
 lab() { make -s -C "$T/p" "$@"; }
 in_tree() { git -C "$tree" -c user.name=t -c user.email=t@t "$@"; }
+
+# An edit and a commit of its own: change_page FROM TO SUBJECT
+change_page() {
+	sed -i "s/m_$1;/m_$2;/" "$tree/mm/page.c"
+	commit "$3"
+}
 
 commit() { # SUBJECT [PARAGRAPH...]
 	local args=()
@@ -63,7 +82,7 @@ all_of() { (cd "$1" && find . -type f -printf '%m %T@ %p ' -exec sha1sum {} \; |
 
 test_stored_form() {
 	make_project
-	same 'kernel-bring-new.patch mm-five.patch' "$(xargs <"$T/p/patches/7.3/series")"
+	same 'engine/kernel-bring-new.patch pages/mm-five.patch' "$(all_series)"
 	cat >"$T/expected" <<-'END'
 		Subject: kernel: bring new
 
@@ -86,7 +105,7 @@ test_stored_form() {
 		 int k_22;
 		 int k_23;
 	END
-	diff "$T/expected" "$T/p/patches/7.3/kernel-bring-new.patch"
+	diff "$T/expected" "$patches/engine/kernel-bring-new.patch"
 	cmp "$T/p/kernel/new.c" "$tree/kernel/new.c"
 }
 
@@ -117,9 +136,9 @@ test_fixup_folds_into_its_target() {
 	echo 'int more;' >>"$tree/kernel/new.c"
 	commit 'fixup! kernel: bring new'
 	lab sync
-	grep -q '^+int k_thirty;' "$T/p/patches/7.3/kernel-bring-new.patch"
+	grep -q '^+int k_thirty;' "$patches/engine/kernel-bring-new.patch"
 	grep -qx 'int more;' "$T/p/kernel/new.c"
-	same 2 "$(wc -l <"$T/p/patches/7.3/series")"
+	same 'engine/kernel-bring-new.patch pages/mm-five.patch' "$(all_series)"
 }
 
 test_fixup_without_target_is_refused() {
@@ -136,7 +155,7 @@ test_new_commit_becomes_a_patch() {
 	chmod +x "$tree/lib/test.c"
 	commit 'lib: test it'
 	lab sync
-	same 'kernel-bring-new.patch mm-five.patch lib-test-it.patch' "$(xargs <"$T/p/patches/7.3/series")"
+	same 'engine/kernel-bring-new.patch pages/mm-five.patch pages/lib-test-it.patch' "$(all_series)"
 	[ -x "$T/p/lib/test.c" ]
 }
 
@@ -163,7 +182,7 @@ test_whole_file_removed_and_renamed() {
 	lab sync
 	[ ! -e "$T/p/kernel/new.c" ]
 	[ -e "$T/p/kernel/newer.c" ]
-	grep -qx 'New-file: kernel/newer.c' "$T/p/patches/7.3/kernel-bring-new.patch"
+	grep -qx 'New-file: kernel/newer.c' "$patches/engine/kernel-bring-new.patch"
 }
 
 test_messages_that_mail_would_break_are_refused() {
@@ -191,20 +210,20 @@ test_patch_that_does_not_apply() {
 	make_project
 	local before
 	before=$(in_tree rev-parse HEAD)
-	sed -i.ok 's/^-int m_5;/-int m_5_was;/' "$T/p/patches/7.3/mm-five.patch"
+	sed -i.ok 's/^-int m_5;/-int m_5_was;/' "$patches/pages/mm-five.patch"
 	refuses 'mm-five.patch does not apply to 7.3: mm/page.c' lab tree
 	same "$before" "$(in_tree rev-parse HEAD)"
 	same '' "$(in_tree status --porcelain)"
 	same '' "$(find "$BUILD/7.3" -maxdepth 1 -name 'index.*')"
-	mv "$T/p/patches/7.3/mm-five.patch.ok" "$T/p/patches/7.3/mm-five.patch"
+	mv "$patches/pages/mm-five.patch.ok" "$patches/pages/mm-five.patch"
 	lab tree
 }
 
 test_missing_pieces_are_named() {
 	make_project
-	echo 'none.patch' >>"$T/p/patches/7.3/series"
-	refuses 'series names none.patch, which is not there' lab tree
-	sed -i '$d' "$T/p/patches/7.3/series"
+	echo 'none.patch' >>"$patches/pages/series"
+	refuses 'a series names patches/7.3/pages/none.patch, which is not there' lab tree
+	sed -i '$d' "$patches/pages/series"
 	mv "$T/p/kernel/new.c" "$T/p/kernel/away.c"
 	refuses 'New-file: kernel/new.c, which is not there' lab tree
 }
@@ -260,16 +279,17 @@ test_sync_away_from_the_series_is_refused() {
 
 test_series_without_a_last_newline() {
 	make_project
-	printf '%s' "$(cat "$T/p/patches/7.3/series")" >"$T/p/patches/7.3/series"
+	printf '%s' "$(cat "$patches/series")" >"$patches/series"
+	printf '%s' "$(cat "$patches/pages/series")" >"$patches/pages/series"
 	lab tree
 	same 2 "$(in_tree rev-list --count refs/lab/base..HEAD)"
 }
 
 test_sync_leaves_patches_alone_that_are_not_listed() {
 	make_project
-	cp "$T/p/patches/7.3/mm-five.patch" "$T/p/patches/7.3/later.patch"
+	cp "$patches/pages/mm-five.patch" "$patches/pages/later.patch"
 	lab sync
-	[ -f "$T/p/patches/7.3/later.patch" ]
+	[ -f "$patches/pages/later.patch" ]
 }
 
 # A build that fails must not be taken for the last one that did not
@@ -282,8 +302,170 @@ test_bisect_names_the_commit_that_fails() {
 	printf '#!/bin/sh\n' >"$T/p/lab/boot.sh"
 	mkdir -p "$BUILD/log"
 	! lab bisect >"$T/said" || return 1
-	grep -qx 'ok bisect: kernel: bring new' "$T/said"
-	grep -qx 'not ok bisect: mm: five' "$T/said"
+	grep -qx 'ok bisect: engine: kernel: bring new' "$T/said"
+	grep -qx 'not ok bisect: pages: mm: five' "$T/said"
+	same 'ok bisect: engine: kernel: bring new' "$(lab bisect TOPIC=engine)"
+}
+
+# Without that, a topic could lean on one that it does not name
+test_bisect_builds_a_topic_on_what_it_needs() {
+	make_project
+	add_topic 'more: engine'
+	change_page 20 twenty 'mm: more'
+	lab sync TOPIC=more
+	cat >"$T/p/lab/kernel.sh" <<-'END'
+		#!/bin/sh
+		[ "$CONFIG" = qemu ] || echo "on: $(git -C "$SRC" log --format=%s | xargs)"
+	END
+	printf '#!/bin/sh\n' >"$T/p/lab/boot.sh"
+	mkdir -p "$BUILD/log"
+	lab bisect | grep '^on:' >"$T/said"
+	sed 's/ Linux 7.3.*//' "$T/said" | diff - <(
+		echo 'on: kernel: bring new'
+		echo 'on: mm: five'
+		echo 'on: mm: more kernel: bring new')
+}
+
+test_bisect_misses_a_suite_that_did_not_run() {
+	make_project
+	mkdir -p "$tree/lib"
+	printf 'static struct kunit_suite s = {\n\t.name = "tests_of_new",\n};\n' >"$tree/lib/test_new.c"
+	commit 'lib: test new'
+	lab sync
+	printf '#!/bin/sh\n' >"$T/p/lab/kernel.sh"
+	cat >"$T/p/lab/boot.sh" <<-'END'
+		#!/bin/sh
+		touch "$BUILD/log/bisect.console"
+		cp "$BUILD/ran" "$BUILD/log/bisect.output"
+	END
+	mkdir -p "$BUILD/log"
+	cat >"$BUILD/ran" <<-'END'
+		TAP version 14
+		1..1
+		    # Subtest: tests_of_new
+		    1..1
+		    ok 1 a_test
+		ok 1 tests_of_new
+	END
+	lab bisect
+	sed -i 's/tests_of_new/tests_of_old/' "$BUILD/ran"
+	refuses 'the KUnit suite tests_of_new did not run' lab bisect
+}
+
+test_topics_that_do_not_add_up_are_refused() {
+	make_project
+	cp "$patches/series" "$T/series"
+	refuses_series() { # REGEX LINE...
+		local expected=$1
+		shift
+		printf '%s\n' "$@" >"$patches/series"
+		refuses "$expected" lab tree
+		refuses "$expected" lab sync
+		refuses "$expected" lab mail
+	}
+	refuses_series 'topic later, but there is no patches/7.3/later/series' engine pages later
+	refuses_series 'topic engine needs pages, which .* does not name before it' 'engine: pages' pages
+	refuses_series 'topic pages needs nothing, which .* does not name' engine 'pages: engine nothing'
+	refuses_series 'names topic engine twice' engine pages engine
+	refuses_series "'mm-five.patch' is not the name of a topic" engine pages mm-five.patch
+	refuses_series "'../7.3' is not the name of a topic" ../7.3
+	refuses_series 'names no topic' '# none'
+	cp "$T/series" "$patches/series"
+	refuses 'TOPIC=none is no topic of 7.3; known: engine pages$' lab mail TOPIC=none
+	refuses 'TOPIC=none is no topic' lab bisect TOPIC=none
+	refuses 'TOPIC=none is no topic' lab sync TOPIC=none
+	refuses "TOPIC=engine pages is no topic" lab mail TOPIC='engine pages'
+	lab tree
+}
+
+test_order_of_topics() {
+	make_project
+	printf '# the other way around\npages\n\nengine: pages\n' >"$patches/series"
+	lab tree
+	same 'kernel: bring new, mm: five' "$(in_tree log -2 --format=%s | paste -sd, - | sed 's/,/, /')"
+	local before
+	before=$(stored)
+	lab sync
+	same "$before" "$(stored)"
+}
+
+# Put a commit below the last ones
+commit_below() { # COMMITS COMMAND...
+	local commits=$1
+	shift
+
+	in_tree branch -q -f top
+	in_tree reset -q --hard "HEAD~$commits"
+	"$@"
+	in_tree cherry-pick "top~$commits..top" >/dev/null
+}
+
+test_new_commit_goes_to_the_topic_of_its_neighbours() {
+	make_project
+	change_page 20 twenty 'mm: twenty'
+	lab sync
+	commit_below 1 change_page 30 thirty 'mm: thirty'
+	lab sync
+	same 'engine/kernel-bring-new.patch pages/mm-five.patch pages/mm-thirty.patch pages/mm-twenty.patch' "$(all_series)"
+}
+
+test_new_commit_between_topics_needs_a_word() {
+	make_project
+	local before
+	before=$(stored)
+	commit_below 1 change_page 30 thirty 'mm: thirty'
+	refuses '"mm: thirty" may be of topic engine pages: say which with TOPIC=' lab sync
+	same "$before" "$(stored)"
+	lab sync TOPIC=engine
+	same 'engine/kernel-bring-new.patch engine/mm-thirty.patch pages/mm-five.patch' "$(all_series)"
+	commit_below 2 change_page 15 fifteen 'mm: fifteen' # within engine
+	lab sync
+	same 'mm-fifteen.patch' "$(sed -n 2p "$patches/engine/series")"
+	in_tree reset -q --hard HEAD~3
+	in_tree cherry-pick top~1 top >/dev/null # and away again
+	lab sync
+	[ ! -e "$patches/engine/mm-fifteen.patch" ]
+	add_topic last
+	change_page 35 thirty_five 'mm: thirty-five'
+	refuses 'may be of topic pages last: ' lab sync
+	refuses 'may be of topic pages last: ' lab sync TOPIC=engine
+	lab sync TOPIC=last
+	same 'engine/kernel-bring-new.patch engine/mm-thirty.patch last/mm-thirty-five.patch pages/mm-five.patch' "$(all_series)"
+}
+
+test_commit_for_two_topics_is_refused() {
+	make_project
+	local before head
+	lines more 3 >"$tree/mm/more.c"
+	commit 'mm: bring more'
+	lab sync
+	before=$(stored)
+	echo 'int a;' | tee -a "$tree/kernel/new.c" >>"$tree/mm/more.c"
+	commit 'all: change both'
+	head=$(in_tree rev-parse HEAD)
+	refuses '"all: change both" would change whole files of two topics, engine \(kernel/new.c\) and pages \(mm/more.c\)' lab sync
+	in_tree commit -q --amend -m 'fixup! mm: bring more'
+	refuses 'whole files of two topics, engine \(kernel/new.c\) and pages' lab sync
+	in_tree reset -q --hard HEAD^
+	echo 'int a;' >>"$tree/kernel/new.c"
+	commit 'fixup! fixup! mm: bring more'
+	refuses 'two topics, engine \(kernel/new.c\) and pages \(its target\)' lab sync
+	same "$before" "$(stored)"
+	in_tree cat-file -e "$head"
+	# as edits that are not committed, each goes where it belongs
+	in_tree reset -q --soft HEAD^
+	echo 'int a;' >>"$tree/mm/more.c"
+	lab sync
+	same 2 "$(cat "$T/p/kernel/new.c" "$T/p/mm/more.c" | grep -cx 'int a;')"
+}
+
+test_patch_among_those_of_another_topic_is_refused() {
+	make_project
+	in_tree reset -q --hard HEAD^^
+	in_tree cherry-pick refs/lab/head >/dev/null
+	change_page 30 thirty 'mm: thirty'
+	in_tree cherry-pick refs/lab/head^ >/dev/null
+	refuses '"kernel: bring new" is of topic engine, but stands after patches of pages' lab sync
 }
 
 # Lines of a message that git may take for a comment; odd settings of the caller's
@@ -311,9 +493,9 @@ test_message_and_settings() {
 	in_tree -c commit.gpgSign=false -c core.autocrlf=false commit -q -a \
 		-m 'squash! kernel: bring new' --cleanup=verbatim -m '#include <x.h> is needed'
 	lab sync
-	grep -qx '#include <x.h> is needed' "$T/p/patches/7.3/kernel-bring-new.patch"
+	grep -qx '#include <x.h> is needed' "$patches/engine/kernel-bring-new.patch"
 	lab mail
-	! grep -q '^Signed-off-by' "$BUILD"/mail/*
+	! grep -q '^Signed-off-by' "$BUILD"/mail/*/*
 }
 
 test_linux_and_onto_are_only_read() {
@@ -331,7 +513,7 @@ test_linux_and_onto_are_only_read() {
 	lab mail ONTO="$T/onto"
 	same "$linux" "$(all_of "$T/linux")" LINUX
 	same "$onto" "$(all_of "$T/onto")" ONTO
-	grep -q "^base-commit: $(git -C "$T/onto" rev-parse HEAD)" "$BUILD/mail/0000-cover-letter.patch"
+	grep -q "^base-commit: $(git -C "$T/onto" rev-parse HEAD)" "$BUILD/mail/pages/0000-cover-letter.patch"
 }
 
 test_onto_that_conflicts_is_named() {
@@ -345,37 +527,89 @@ test_onto_that_conflicts_is_named() {
 	refuses 'is no git tree' lab mail ONTO="$T/linux"
 }
 
-test_mail_applies_and_gives_the_same_tree() {
-	make_project
-	lab mail SIGNOFF=1
-	same '0000-cover-letter.patch 0001-kernel-bring-new.patch 0002-mm-five.patch' "$(cd "$BUILD/mail" && echo *)"
-	grep -qx 'Subject: \[PATCH 0/2\] A series' "$BUILD/mail/0000-cover-letter.patch"
-	grep -qx 'Its letter.' "$BUILD/mail/0000-cover-letter.patch"
-	grep -q '^Signed-off-by: ' "$BUILD/mail/0002-mm-five.patch"
+# A git tree in $T/am, as the base is
+make_am() {
+	rm -rf "$T/am"
 	cp -r "$T/linux" "$T/am"
 	git init -q "$T/am"
 	git -C "$T/am" add -A
 	git -C "$T/am" -c user.name=o -c user.email=o@o commit -q -m base
-	git -C "$T/am" -c user.name=o -c user.email=o@o am -q "$BUILD"/mail/000[12]*
+}
+
+am() { git -C "$T/am" -c user.name=o -c user.email=o@o am -q "$@"; }
+
+test_mail_applies_and_gives_the_same_tree() {
+	make_project
+	lab mail SIGNOFF=1
+	same '0000-cover-letter.patch 0001-kernel-bring-new.patch' "$(cd "$BUILD/mail/engine" && echo *)"
+	same '0000-cover-letter.patch 0001-mm-five.patch' "$(cd "$BUILD/mail/pages" && echo *)"
+	grep -qx 'Subject: \[PATCH 0/1\] About pages' "$BUILD/mail/pages/0000-cover-letter.patch"
+	grep -qx 'Its letter.' "$BUILD/mail/pages/0000-cover-letter.patch"
+	same 1 "$(grep -c '^Signed-off-by: ' "$BUILD/mail/pages/0001-mm-five.patch")"
+	make_am
+	am "$BUILD"/mail/pages/0001* "$BUILD"/mail/engine/0001* # in any order
 	same "$(in_tree rev-parse 'HEAD^{tree}')" "$(git -C "$T/am" rev-parse 'HEAD^{tree}')"
+}
+
+test_mail_of_one_topic() {
+	make_project
+	add_topic 'more: engine'
+	sed -i 's/k_21;/k_more;/' "$tree/kernel/old.c"
+	commit 'kernel: more'
+	lab sync TOPIC=more
+	mkdir -p "$BUILD/mail/gone"
+	touch "$BUILD/mail/0001-left.patch"
+	lab mail
+	same 'engine more pages' "$(cd "$BUILD/mail" && echo *)"
+	sed -i 's/m_5;/m_5;/; s/m_five;/m_cinq;/' "$tree/mm/page.c"
+	commit 'fixup! mm: five'
+	sed -i 's/k_more;/k_plus;/' "$tree/kernel/old.c"
+	commit 'fixup! kernel: more'
+	lab sync
+	lab mail TOPIC=more
+	grep -qx '+int k_plus;' "$BUILD/mail/more/0001-kernel-more.patch"
+	grep -qx '+int m_five;' "$BUILD/mail/pages/0001-mm-five.patch" # as it was
+	make_am
+	am "$BUILD"/mail/engine/0001* "$BUILD"/mail/more/0001*
+	# on the caller's tree: what it needs is applied, but not mailed
+	make_am
+	lab mail TOPIC=more ONTO="$T/am"
+	same '0000-cover-letter.patch 0001-kernel-more.patch' "$(cd "$BUILD/mail/more" && echo *)"
+	grep -q "^base-commit: $(git -C "$T/am" rev-parse HEAD)" "$BUILD/mail/more/0000-cover-letter.patch"
+	same 1 "$(grep -c '^prerequisite-patch-id: ' "$BUILD/mail/more/0000-cover-letter.patch")"
+	rm "$patches/pages/cover-letter"
+	refuses 'patches/7.3/pages/cover-letter is not there' lab mail
+	lab mail TOPIC=more
+}
+
+# The context of its hunk has a line of a topic that it does not need
+test_mail_of_a_topic_that_leans_on_another_is_refused() {
+	make_project
+	sed -i 's/k_21;/k_21_pages;/' "$tree/kernel/old.c"
+	commit 'kernel: lean'
+	lab sync
+	refuses 'kernel-lean.patch does not apply to 7.3 with no topic but pages: kernel/old.c' lab mail
+	printf 'engine\npages: engine\n' >"$patches/series"
+	lab mail
 }
 
 # A long-term base shares the whole files and stores only what differs
 test_second_base() {
 	make_project
 	make_base_file "$T/p" 6.12 no
-	printf '../7.3/kernel-bring-new.patch\n../7.3/mm-five.patch\n' >"$T/p/patches/6.12/series"
+	echo '../../7.3/engine/kernel-bring-new.patch' >"$T/p/patches/6.12/engine/series"
+	echo '../../7.3/pages/mm-five.patch' >"$T/p/patches/6.12/pages/series"
 	make_kernel "$T/linux612" 6.12
 	sed -i '1i int first;' "$T/linux612/kernel/old.c"
 	export LINUX=$T/linux612
 	tree=$BUILD/6.12/linux
 	lab tree BASE=6.12
 	lab sync BASE=6.12
-	same '../7.3/kernel-bring-new.patch ../7.3/mm-five.patch' "$(xargs <"$T/p/patches/6.12/series")"
+	same 'engine/../../7.3/engine/kernel-bring-new.patch pages/../../7.3/pages/mm-five.patch' "$(all_series 6.12)"
 	sed -i 's/new_5;/new_five;/' "$tree/kernel/new.c"
 	lab sync BASE=6.12
-	same 'kernel-bring-new.patch ../7.3/mm-five.patch' "$(xargs <"$T/p/patches/6.12/series")"
-	grep -qx '+int new_five;' "$T/p/patches/6.12/kernel-bring-new.patch"
+	same 'engine/kernel-bring-new.patch pages/../../7.3/pages/mm-five.patch' "$(all_series 6.12)"
+	grep -qx '+int new_five;' "$T/p/patches/6.12/engine/kernel-bring-new.patch"
 	grep -qx 'int new_5;' "$T/p/kernel/new.c"
 	lab tree BASE=6.12
 	lab sync BASE=6.12

@@ -29,6 +29,25 @@ test_tree_then_sync_changes_nothing() {
 	diff <(echo "$before") <(stored)
 }
 
+# Each on the topics that it needs and on no other, and the rest after that: contexts of
+# independent topics do not overlap, and no hunk gets to another place
+test_topics_apply_in_any_order() {
+	local topic stack rest built
+
+	for topic in "${TOPICS[@]}"; do
+		read -ra stack <<<"${STACK[$topic]}"
+		mapfile -t rest < <(printf '%s\n' "${TOPICS[@]}" | grep -vxF "$(printf '%s\n' "${stack[@]}")")
+		built=$(build_series "$base" "${stack[@]}")
+		[ ${#rest[@]} = 0 ] || built=$(build_series "$built" "${rest[@]}")
+		same "$(in_tree rev-parse 'series^{tree}')" "$(in_tree rev-parse "$built^{tree}")" "$topic first"
+	done
+}
+
+test_every_patch_is_in_a_series() {
+	diff <(cd "$TOP/patches/$BASE" && find . -name '*.patch' -printf '%P\n' | sort) \
+		<(series_entries | sed '\,/\.\./,d' | sort)
+}
+
 # A file of ours that no patch names would never be mailed
 test_every_whole_file_is_in_a_patch() {
 	diff <(whole_files | sort) <(
@@ -58,8 +77,8 @@ test_mails_apply_and_please_checkpatch() {
 	local mails
 
 	"$LAB/mail.sh"
-	mails=("$BUILD"/mail/*.patch)
-	checkpatch "${mails[@]:1}"
+	mapfile -t mails < <(find "$BUILD/mail" -name '*.patch' ! -name '0000-*' | sort)
+	checkpatch "${mails[@]}"
 }
 
 test_checkpatch_files() {
@@ -120,12 +139,13 @@ test_kernel_doc() {
 test_codespell() {
 	local patch
 
-	for patch in "$TOP/patches/$BASE"/*.patch; do
+	series_entries | while read -r patch; do
+		patch=$(patch_path "$patch")
 		patch_message "$patch"
 		patch_diff "$patch" | sed -n 's/^+//p'
 	done >"$T/patches.txt"
 	cd "$TOP"
-	{ whole_files; git ls-files README.md lab .ci Makefile 'patches/*/cover-letter'; } |
+	{ whole_files; git ls-files README.md lab .ci Makefile 'patches/*/*/cover-letter'; } |
 		xargs codespell -L nd "$T/patches.txt" # /sys/bus/nd
 }
 
