@@ -805,8 +805,8 @@ static bool padata_mt_is_allowed(const struct padata_mt_run *run,
 	const struct padata_mt_run *r;
 
 	for (r = run; r; r = r->outer)
-		/* A mask that changes is seen as a whole at the next look. */
 		if (r->bound &&
+		    /* A mask that changes is seen whole before the next chunk. */
 		    !data_race(cpumask_subset(cpus, &r->main->cpus_mask)))
 			return false;
 

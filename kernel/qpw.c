@@ -62,11 +62,11 @@
  * others are drained.
  *
  * The drainer disables preemption once it has the lock.  It cannot do so before,
- * as it may have to sleep, unless it only tries the lock.  In between a task with a priority above 50, the
- * drainer's, can preempt it.  An owner that waits then lends the drainer its own
- * priority.  So the owner waits only for tasks on the drainer's CPU that outrank
- * both the drainer and the owner, and for the few instructions of the drainer's
- * section.
+ * because it may have to sleep, unless it only tries the lock.  In between a task
+ * with a priority above 50, the drainer's, can preempt it.  An owner that waits
+ * then lends the drainer its own priority.  So the owner waits only for tasks on
+ * the drainer's CPU that outrank both the drainer and the owner, and for the few
+ * instructions of the drainer's critical section.
  *
  * **The gate**, on PREEMPT_RT.  A drainer that waits for a lock is queued there
  * and lends its priority to the owner: it holds the lock's wait_lock and takes

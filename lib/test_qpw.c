@@ -23,6 +23,7 @@
 #include <linux/major.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/nmi.h>
 #include <linux/percpu.h>
 #include <linux/qpw.h>
 #include <linux/rcupdate.h>
@@ -35,7 +36,6 @@
 
 #ifdef CONFIG_X86_LOCAL_APIC
 #include <asm/apic.h>
-#include <asm/nmi.h>
 #endif
 
 #define QT_DRAINS	30
@@ -980,7 +980,10 @@ static void qt_test_preempted_owner(struct kunit *test)
 
 static bool qt_has_waiters(qpw_trylock_t *lock)
 {
-	unsigned long owner = (unsigned long)data_race(READ_ONCE(lock->lock.owner));
+	unsigned long owner;
+
+	/* The drainer becomes a waiter, or does not, at any time. */
+	owner = (unsigned long)data_race(READ_ONCE(lock->lock.owner));
 
 	return owner & RT_MUTEX_HAS_WAITERS;
 }
