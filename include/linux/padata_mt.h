@@ -58,9 +58,11 @@ struct padata_mt_stats {
  * struct padata_mt_job - represents one multithreaded job
  *
  * @thread_fn: Called for each chunk of work, on [start, end).  Returns 0, or an
- *             error, which ends the job; it has then undone what it did of
- *             this chunk.  Chunks begin in ascending order, but run at the same
- *             time.  See padata_mt_should_stop() for chunks that take long.
+ *             error, which ends the job.  undo_fn is not called for a chunk
+ *             that failed: a job with an undo_fn must undo its part here, a
+ *             job without one may keep it.  Chunks begin in ascending order,
+ *             but run at the same time.  See padata_mt_should_stop() for chunks
+ *             that take long.
  * @undo_fn: Called after an error, by the main thread alone, for each maximal
  *           range of what thread_fn completed, in ascending order.  May be
  *           NULL.
