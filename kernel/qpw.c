@@ -88,8 +88,11 @@
  * gate.  A CPU that is not preemptible does not enter or leave local mode, so it
  * leaves the gate if and only if it has entered it.
  *
- * Tasks of one CPU that contend for its lock are not excluded by the gate: they
- * are what PREEMPT_RT has without QPW.
+ * A task of the CPU can wait for a lock, too: for another task of the CPU, or for
+ * a drainer.  It does not run while the CPU is inside the gate, but it can be a
+ * waiter before: woken up by the release, it takes the lock only once it runs.
+ * So inside the gate local_qpw_trylock() fails if the lock has a waiter.  A CPU
+ * in local mode has what PREEMPT_RT has without QPW.
  *
  * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU
  * goes offline, its workers go on elsewhere while it still executes.  So a
@@ -437,7 +440,7 @@ bool qpw_enter_gate(void)
 {
 	struct qpw_gate *gate = this_cpu_ptr(&qpw_gate);
 
-	WRITE_ONCE(gate->nolock, gate->nolock + 1);
+	WRITE_ONCE(gate->nolock, READ_ONCE(gate->nolock) + 1);
 	/* Pairs with the barrier in qpw_announce_drainer(). */
 	smp_mb();
 	/* Pairs with the release in qpw_retract_drainer(). */
@@ -458,7 +461,7 @@ void qpw_leave_gate(void)
 	struct qpw_gate *gate = this_cpu_ptr(&qpw_gate);
 
 	/* Pairs with the acquire in qpw_announce_drainer(). */
-	smp_store_release(&gate->nolock, gate->nolock - 1);
+	smp_store_release(&gate->nolock, READ_ONCE(gate->nolock) - 1);
 }
 EXPORT_SYMBOL_GPL(qpw_leave_gate);
 
@@ -507,8 +510,11 @@ static int qpw_start_worker(int cpu)
 	if (!zalloc_cpumask_var(&housekeepers, GFP_KERNEL))
 		return -ENOMEM;
 	for_each_possible_cpu(other)
-		if (qpw_is_housekeeper(other))
+		if (other != cpu && qpw_is_housekeeper(other))
 			cpumask_set_cpu(other, housekeepers);
+	/* Not on @cpu: the thread could not run while @cpu is not preemptible. */
+	if (cpumask_empty(housekeepers))
+		cpumask_andnot(housekeepers, cpu_possible_mask, cpumask_of(cpu));
 
 	worker = kthread_create_worker(0, "qpw/%d", cpu);
 	if (IS_ERR(worker))

@@ -1100,6 +1100,81 @@ static void qt_test_drainer_closes_gate(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m.held);
 	KUNIT_EXPECT_TRUE(test, m.taken);
 }
+
+/* A task of the CPU waits for its lock, which a drainer holds. */
+static int qt_wait_behind_drainer(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+
+	qt_wait_for(&m->held);
+	local_qpw_lock(&caches->trylock);
+	local_qpw_unlock(&caches->trylock);
+	complete(&m->ready);
+	return 0;
+}
+
+/* The drainer has released the lock, but the task that waits has not run yet. */
+static int qt_try_before_waiter(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+
+	qt_wait_for(&m->held);
+	while (!qt_has_waiters(per_cpu_ptr(&caches->trylock, m->cpu)))
+		cond_resched();
+	preempt_disable();
+	qt_tell(&m->asked);
+	while (!qpw_nolock_begin())
+		cpu_relax();
+	m->waiters = qt_has_waiters(this_cpu_ptr(&caches->trylock));
+	m->taken = local_qpw_trylock(&caches->trylock);
+	if (m->taken)
+		local_qpw_unlock(&caches->trylock);
+	qpw_nolock_end();
+	preempt_enable();
+	complete(&m->ready);
+	return 0;
+}
+
+/* In a work function */
+static void qt_hold_until_asked_fn(struct qpw_struct *qpw)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	struct qt_cache __percpu *caches = work->qt->caches;
+	int cpu = qpw_get_cpu(qpw);
+
+	qpw_lock(&caches->trylock, cpu);
+	qt_tell(&work->meeting->held);
+	while (!qt_told(&work->meeting->asked))
+		cpu_relax();
+	qpw_unlock(&caches->trylock, cpu);
+	work->runs++;
+}
+
+/* A caller that must not wake up a task takes no lock that a task waits for. */
+static void qt_test_nolock_heeds_waiters(struct kunit *test)
+{
+	struct qt_fixture *qt = test->priv;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = { .cpu = cpu };
+	struct qt_work *work;
+
+	qt_set_modes(test, QT_LOCAL);
+	qt_set_remote(test, cpu, true);
+	qt_stay_off(test, cpu);
+
+	qt_start(test, &m, cpu, qt_wait_behind_drainer);
+	qt_start(test, &m, cpu, qt_try_before_waiter);
+	work = qt_init_work(qt, cpu, qt_hold_until_asked_fn);
+	work->meeting = &m;
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	wait_for_completion(&m.ready);
+	wait_for_completion(&m.ready);
+	KUNIT_EXPECT_EQ(test, work->runs, 1);
+	KUNIT_EXPECT_TRUE(test, m.waiters);
+	KUNIT_EXPECT_FALSE(test, m.taken);
+}
 #else
 static void qt_test_preempted_owner(struct kunit *test)
 {
@@ -1114,6 +1189,11 @@ static void qt_test_gate_keeps_waiters_out(struct kunit *test)
 static void qt_test_drainer_closes_gate(struct kunit *test)
 {
 	kunit_skip(test, "needs PREEMPT_RT: a drainer does not sleep");
+}
+
+static void qt_test_nolock_heeds_waiters(struct kunit *test)
+{
+	kunit_skip(test, "needs PREEMPT_RT: a task that waits does not sleep");
 }
 #endif
 
@@ -2325,6 +2405,7 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_preempted_owner),
 	KUNIT_CASE(qt_test_gate_keeps_waiters_out),
 	KUNIT_CASE(qt_test_drainer_closes_gate),
+	KUNIT_CASE(qt_test_nolock_heeds_waiters),
 	KUNIT_CASE_PARAM(qt_test_queue_often, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_flush_waits),
 	KUNIT_CASE_PARAM(qt_test_shared_works, qt_mode_gen_params),

@@ -268,7 +268,8 @@ struct qpw_user {
  * @lock: The lock, a per-CPU qpw_trylock_t.
  *
  * It fails if the caller interrupted a critical section of this lock, or if
- * another CPU is draining this one.
+ * another CPU is draining this one.  On PREEMPT_RT it also fails with preemption
+ * disabled on a CPU in remote mode if a task of that CPU waits for the lock.
  *
  * Context: Any, NMI included.  On PREEMPT_RT it always fails in NMI and hard
  * interrupts.  With preemption disabled there, call it only between

@@ -546,7 +546,6 @@ typedef local_trylock_t qpw_trylock_t;
 
 #define __local_qpw_lock(lock)		local_lock(lock)
 #define __local_qpw_unlock(lock)	local_unlock(lock)
-#define __local_qpw_trylock(lock)	local_trylock(lock)
 #define __local_qpw_lock_irq(lock)	local_lock_irq(lock)
 #define __local_qpw_unlock_irq(lock)	local_unlock_irq(lock)
 #define __local_qpw_lock_irqsave(lock, flags)	\
@@ -555,6 +554,24 @@ typedef local_trylock_t qpw_trylock_t;
 	local_unlock_irqrestore(lock, flags)
 #define __local_qpw_lock_nested_bh(lock)	local_lock_nested_bh(lock)
 #define __local_qpw_unlock_nested_bh(lock)	local_unlock_nested_bh(lock)
+
+#if defined(CONFIG_QPW) && defined(CONFIG_PREEMPT_RT)
+/*
+ * A lock that is free can have a waiter: a task of this CPU that has not run
+ * since the lock was released.  The caller could take the lock before that task
+ * does, and would have to wake it up.  spin_is_locked() is true then, too.
+ * Inside the gate no waiter can come after this check.
+ */
+static __always_inline bool __local_qpw_trylock(qpw_trylock_t __percpu *base)
+	__cond_acquires(true, base) __no_context_analysis
+{
+	if (qpw_needs_gate() && spin_is_locked(this_cpu_ptr(base)))
+		return false;
+	return local_trylock(base);
+}
+#else
+#define __local_qpw_trylock(lock)	local_trylock(lock)
+#endif
 
 #ifndef CONFIG_PREEMPT_RT
 

@@ -167,6 +167,7 @@ qemu-rt() {
 	require 'qemu-rt' preempted_owner
 	require 'qemu-rt' gate_keeps_waiters_out
 	require 'qemu-rt' drainer_closes_gate
+	require 'qemu-rt' nolock_heeds_waiters
 	require 'qemu-rt' reports_wrong_cpu
 	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
 	lockdep_reports qemu-rt migration
