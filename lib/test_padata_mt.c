@@ -827,12 +827,17 @@ static void pmt_test_max_threads(struct kunit *test)
 {
 	struct pmt_shape shape = { .size = 64, .align = 1, .min_chunk = 1 };
 	struct pmt_fixture *fx = test->priv;
+	unsigned int cpus = pmt_need_cpus(test, 2);
 
-	/* Calls that sleep let in every helper there is. */
+	/* Calls that sleep let in every helper there is, and then one too many. */
 	fx->dwell_us = 1000;
+	fx->call_ns = PMT_LONG_NS;
 	for (shape.max_threads = 1; shape.max_threads <= 6; shape.max_threads++) {
+		fx->company = min_t(unsigned int, shape.max_threads, cpus);
+		fx->patience = fx->company > 1 ? PMT_PATIENCE : 0;
 		pmt_shape_job(fx, &shape);
 		pmt_run_and_check(fx);
+		KUNIT_EXPECT_GE(test, fx->max_active, fx->company);
 	}
 }
 
