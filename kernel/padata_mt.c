@@ -697,7 +697,8 @@ static int padata_mt_lift_prio(void)
 	if (dl_prio(prio))
 		return DEFAULT_PRIO;
 
-	return current->policy == SCHED_IDLE ? MAX_PRIO - 1 : prio;
+	/* As recent as the priority above */
+	return data_race(current->policy) == SCHED_IDLE ? MAX_PRIO - 1 : prio;
 }
 
 /* The part of this task in the run that it helps, if it is a helper */
@@ -918,7 +919,14 @@ static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
 	unsigned int cpus = cpumask_weight(&worker->cpus);
 	struct padata_mt_run *run = worker->run;
 
-	if (cpumask_test_cpu(task_cpu(run->main), &worker->cpus))
+	/*
+	 * A main thread that sleeps may still be where it must not run any more.
+	 * Its mask may change again: that is for the next look.
+	 */
+	if (cpus && (cpumask_test_cpu(task_cpu(run->main), &worker->cpus) ||
+		     /* no lock, see above */
+		     data_race(cpumask_subset(&run->main->cpus_mask,
+					      &worker->cpus))))
 		cpus--;
 
 	guard(raw_spinlock)(&pool.lock);
@@ -938,7 +946,9 @@ static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
 static bool padata_mt_heed_cpus(struct padata_mt_worker *worker)
 {
 	if (cpumask_empty(&worker->cpus) ||
+	    !cpumask_subset(&worker->cpus, cpu_online_mask) ||
 	    !padata_mt_is_allowed(worker->run, &worker->cpus)) {
+		cpumask_and(&worker->cpus, &worker->cpus, cpu_online_mask);
 		padata_mt_and_allowed(worker->run, &worker->cpus);
 		if (!padata_mt_has_cpu(worker))
 			return false;
@@ -946,7 +956,8 @@ static bool padata_mt_heed_cpus(struct padata_mt_worker *worker)
 		set_cpus_allowed_ptr(current, &worker->cpus);
 	}
 
-	return cpumask_subset(current->cpus_ptr, &worker->cpus);
+	/* CPU hotplug may change it: then the next look tells. */
+	return data_race(cpumask_subset(current->cpus_ptr, &worker->cpus));
 }
 
 /* Before each chunk of a helper */
@@ -1053,9 +1064,11 @@ static void padata_mt_take_part(struct padata_mt_worker *worker)
 
 	if (!padata_mt_may_stay(worker) || !padata_mt_join(run, t))
 		return;
+	/* The main thread waits for holders: do not dwell on what is moot. */
 	do {
 		err = padata_mt_call_in_helper(run, t);
-	} while (!err && padata_mt_may_stay(worker) && padata_mt_take(run, t));
+	} while (!err && !padata_mt_is_closed(run) &&
+		 padata_mt_may_stay(worker) && padata_mt_take(run, t));
 	padata_mt_quit(run, t, err);
 }
 
@@ -1427,7 +1440,7 @@ static void padata_mt_manage(struct work_struct *work)
 	/* Only this function changes how many there are. */
 	if (pool.workers)
 		queue_delayed_work(system_dfl_wq, &pool.manager,
-				   msecs_to_jiffies(READ_ONCE(padata_mt_idle_ms)));
+				   1 + msecs_to_jiffies(READ_ONCE(padata_mt_idle_ms)));
 }
 
 /* The main thread's part */
@@ -1452,7 +1465,8 @@ static const struct cpumask *padata_mt_own_cpus(void)
 /* Where helpers may run */
 static void padata_mt_find_cpus(struct padata_mt_run *run)
 {
-	cpumask_and(&run->cpus, padata_mt_own_cpus(), cpu_online_mask);
+	/* A mask that changes meanwhile is read again under its lock below. */
+	data_race(cpumask_and(&run->cpus, padata_mt_own_cpus(), cpu_online_mask));
 	padata_mt_and_allowed(run, &run->cpus);
 }
 
@@ -1475,7 +1489,8 @@ static unsigned int padata_mt_possible(const struct padata_mt_job *job,
 {
 	unsigned int limit = padata_mt_limit(1);
 
-	limit = min(limit, cpumask_weight(padata_mt_own_cpus()));
+	/* Only an upper bound: padata_mt_find_cpus() looks closer. */
+	limit = min(limit, data_race(cpumask_weight(padata_mt_own_cpus())));
 	if (job->max_threads)
 		limit = min(limit, job->max_threads - 1U);
 
@@ -1508,7 +1523,8 @@ EXPORT_SYMBOL_IF_KUNIT(padata_mt_alloc_run);
 /* Helpers are of no use to a caller that anything of lower priority delays. */
 static bool padata_mt_may_have_helpers(void)
 {
-	return padata_mt_is_served(current) && !rt_or_dl_task(current);
+	/* Another task may lend its priority at any time; asked after each chunk. */
+	return padata_mt_is_served(current) && !data_race(rt_or_dl_task(current));
 }
 
 /* The innermost run that this task has a chunk of, if any */
@@ -1729,8 +1745,11 @@ static void padata_mt_review(struct padata_mt_run *run,
 	if (unhelped)
 		return;
 	padata_mt_want_more(run, t);
-	/* A helper that was sent may not have come to send the next ones. */
-	if (READ_ONCE(pool.missing))
+	/*
+	 * A helper that was sent may not have come to send the next ones.  Without
+	 * the lock, because all main threads ask this after each chunk.
+	 */
+	if (data_race(run->missing) && data_race(padata_mt_has_room()))
 		padata_mt_seek_helpers(1);
 }
 

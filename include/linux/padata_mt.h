@@ -44,7 +44,8 @@
 /**
  * struct padata_mt_stats - what a multithreaded job took
  *
- * @threads: Threads that ran at least one chunk, the main thread included.
+ * @threads: Threads that ran at least one chunk, the main thread included.  A
+ *           helper that helped another job in between counts once more.
  * @chunks: Calls of the thread function.
  * @ns: Nanoseconds from the call to its end, without undoing.
  */
