@@ -87,6 +87,10 @@
  * lifts one such helper to its own priority; when that one is done it lifts the
  * next.  A caller that has become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO
  * of its priority.  A deadline cannot be lent, so a deadline caller lends nice 0.
+ * The main thread reads its priority when the wait begins, and again when a lift
+ * wakes it.  A priority that it gains otherwise while it waits (sched_setscheduler(),
+ * renice, priority inheritance) is not passed on: the wait then lasts until each
+ * holder has ended its present chunk, at the CPU time that this helper gets.
  * A helper is lifted under run->lock while it holds a chunk, and puts its priority
  * back after it gave up that chunk, thus after it was lifted.  A lifted helper may
  * wait for a nested job itself: then it has set its padata_mt_thread.waits under

@@ -63,7 +63,8 @@ struct padata_mt_stats {
  *             that failed: a job with an undo_fn must undo its part here, a
  *             job without one may keep it.  Chunks begin in ascending order,
  *             but run at the same time.  See padata_mt_should_stop() for chunks
- *             that take long.
+ *             that take long: its -EAGAIN does not end the job, and the main
+ *             thread runs such a chunk again after later ones.
  * @undo_fn: Called after an error, by the main thread alone, for each maximal
  *           range of what thread_fn completed, in ascending order.  May be
  *           NULL.
@@ -77,7 +78,8 @@ struct padata_mt_stats {
  * @max_chunk: The most indices of a chunk, rounded up to @align; @min_chunk comes
  *             first.  It bounds how long a chunk can take if its indices turn
  *             out to be much more expensive than those before it.  0 means 4096,
- *             or 16 times the larger of @min_chunk and @align if that is more.
+ *             or 16 times the larger of @min_chunk and @align if that is more;
+ *             4096 indices of a millisecond each take four seconds.
  * @max_threads: The most calls of the thread function at any time.  0 means as
  *               many as the system allows.
  * @numa_aware: Spread helpers over the nodes that have CPUs, and keep each on
@@ -111,7 +113,8 @@ struct padata_mt_job {
  * @job: Description of the job.  It is not changed and can be run again.
  *
  * Calls the job's thread function on chunks that together make up the job, each
- * index in exactly one of them.  If only one thread is allowed, or the work is
+ * index in exactly one of them, except that a chunk that a helper gives back is
+ * run again (see padata_mt_should_stop()).  If only one thread is allowed, or the work is
  * enough for only one chunk, there is one call, in the calling task, over the
  * whole range (more if the job is killable or has a max_chunk).  Otherwise the calling task
  * begins alone, and helpers join it when its progress says that the rest is
