@@ -17,6 +17,13 @@ in_set()
 	"$@"
 }
 
+# The same for a job in the background: a signal to $task has to reach the caller.
+become_in_set()
+{
+	echo 0 >"$SET/cgroup.procs"
+	exec "$@"
+}
+
 stay_within()
 {
 	echo "$1,$2" >"$SET/cpuset.cpus"
@@ -50,7 +57,7 @@ leave()
 narrow()
 {
 	echo "$1-$2" >"$SET/cpuset.cpus"
-	start_long in_set && echo "$1" >"$SET/cpuset.cpus" && helpers_leave "$1"
+	start_long become_in_set && echo "$1" >"$SET/cpuset.cpus" && helpers_leave "$1"
 }
 
 # The partition of another group takes a CPU from the caller.
