@@ -6,6 +6,7 @@
 # MEM=4G size the machine, TIMEOUT=300 seconds bound it; CMDLINE= goes to the kernel
 # (where it knows no NAME=value of it, to the environment of /run), QEMU_ARGS= to QEMU.
 # EXPECT=regexp is what the console has to say, and may: a report that is provoked.
+# NODES=2 splits memory and CPUs into so many nodes, which must divide both.
 # NAME= names the logs: build/log/NAME.log is all, .console and .output are its halves,
 # .verdict is "pass" or the reason why not, .times the console with the host's clock.
 #
@@ -22,6 +23,7 @@ NAME=${NAME:-$(basename "$OUT")}
 SMP=${SMP:-4}
 TIMEOUT=${TIMEOUT:-300}
 GUEST=${GUEST:-}
+NODES=${NODES:-1}
 
 case $CONFIG in
 uml*) machine=uml arch=um image=$OUT/linux MEM=${MEM:-512M} ;;
@@ -33,6 +35,7 @@ check_arguments() {
 		die "CONFIG=$CONFIG is no configuration; see lab/configs"
 	[[ $SMP =~ ^[1-9][0-9]{0,3}$ ]] || die "SMP=$SMP is no number of CPUs"
 	[[ $MEM =~ ^[1-9][0-9]{0,5}[MG]$ ]] || die "MEM=$MEM is no size like 512M or 4G"
+	[[ $NODES =~ ^[1-9]$ && $((SMP % NODES)) = 0 ]] || die "NODES=$NODES does not divide SMP=$SMP"
 	[[ $TIMEOUT =~ ^[1-9][0-9]{0,5}$ ]] || die "TIMEOUT=$TIMEOUT is no number of seconds"
 	[[ $NAME =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || die "NAME=$NAME is no name for a log"
 	[ -n "$GUEST" ] || die "GUEST= must name a folder with an executable file 'run'"
@@ -140,6 +143,21 @@ command_uml() {
 		"${parameters[@]}" LAB_OUTPUT=ttyS0 LAB_RESULT=ttyS1)
 }
 
+# numa=fake= gives each node all CPUs; these nodes have CPUs of their own.
+memory_qemu() {
+	local mib=${MEM%[MG]} node cpus=$((SMP / NODES))
+
+	memory=(-machine 'pc,memory-backend=m' -m "$MEM"
+		-object "memory-backend-ram,id=m,size=$MEM,reserve=off")
+	[ "$NODES" != 1 ] || return 0
+	[[ $MEM = *M ]] || mib=$((mib * 1024))
+	memory=(-machine pc -m "$MEM")
+	for ((node = 0; node < NODES; node++)); do
+		memory+=(-object "memory-backend-ram,id=m$node,size=$((mib / NODES))M,reserve=off"
+			-numa "node,memdev=m$node,cpus=$((node * cpus))-$(((node + 1) * cpus - 1))")
+	done
+}
+
 # Where many emulated CPUs share few real ones, calibrating a delay loop takes minutes
 # (lpj=), checking the timer can panic, and comparing the CPUs' clocks, which are one,
 # takes a third of a boot (tsc=). irq=7: by default the third line shares the interrupt
@@ -149,10 +167,9 @@ command_uml() {
 command_qemu() {
 	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
+	memory_qemu
 	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu "max,la57=off" -smp "$SMP"
-		-machine 'pc,memory-backend=m' -m "$MEM"
-		-object "memory-backend-ram,id=m,size=$MEM,reserve=off"
-		-nodefaults -no-user-config -display none -no-reboot
+		"${memory[@]}" -nodefaults -no-user-config -display none -no-reboot
 		-chardev "file,id=console,path=$tmp/console"
 		-chardev "file,id=output,path=$tmp/output"
 		-chardev "file,id=result,path=$tmp/result"
@@ -168,7 +185,7 @@ command_qemu() {
 # epollctl may not wait for them.) KILL at the end of its time, for a User Mode Linux
 # that is asked to end may well panic over it.
 start() {
-	local command parameters qemu_args
+	local command parameters qemu_args memory
 
 	read -ra parameters <<<"panic=-1 ignore_loglevel ${CMDLINE:-}"
 	read -ra qemu_args <<<"${QEMU_ARGS:-}"

@@ -14,6 +14,9 @@
 QPW_TESTS=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh
 ISOLATED='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
 
+# Of 4 CPUs; QPW and multithreaded jobs both look at it
+ISOLATED='isolcpus=domain,3 nohz_full=3'
+
 failed=0
 scratch=$(mktemp -d)
 on_exit "rm -rf '$scratch'"
@@ -150,7 +153,9 @@ qemu-debug() {
 		require "qemu-debug deadlock, $first first" 'a report'
 	done
 	boot 'qemu-debug qpw=cpus:3' "$guest" qemu-debug 4 \
-		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
+		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
+	require 'qemu-debug qpw=cpus:3' 'bound to an isolated CPU: no helper'
+	one_cpu qemu-debug
 	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-debug qpw=cpus:3' 'also while CPUs go off and on$'
 	slab_reports "$guest"
@@ -173,7 +178,8 @@ qemu-rt() {
 	lockdep_reports qemu-rt migration
 	lockdep_reports qemu-rt deadlock
 	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
-		"kunit.enable=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
+		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
+	require 'qemu-rt qpw=cpus:3' 'bound to an isolated CPU: no helper'
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
 	require 'qemu-rt qpw=cpus:3' 'also if call_rcu.. had to be deferred$'
@@ -212,7 +218,40 @@ qemu-kcsan() {
 	require 'qemu-kcsan' padata_mt
 	require 'qemu-kcsan' qpw
 	boot 'qemu-kcsan qpw=cpus:3' "$guest" qemu-kcsan 4 \
-		"kunit.autorun=0 qpw=cpus:3 init_on_free=1 TEST=$QPW_TESTS"
+		"kunit.autorun=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
+	require 'qemu-kcsan qpw=cpus:3' 'bound to an isolated CPU: no helper'
+}
+
+# Four nodes, more threads than pages, and values that are no number of threads
+hugetlb() {
+	local threads warnings
+	local -x NODES=4
+
+	while read -r threads warnings; do
+		boot "qemu hugepage_alloc_threads=$threads" "$LAB/guest/hugetlb" qemu 4 \
+			"kunit.enable=0 hugepages=1 hugepage_alloc_threads=$threads PAGES=1 WARNINGS=$warnings"
+		require "qemu hugepage_alloc_threads=$threads" 'as many pages as asked for$'
+		require "qemu hugepage_alloc_threads=$threads" "warnings: $warnings\$"
+	done <<-END
+		64 0
+		0 1
+		-1 1
+		4294967297 1
+	END
+}
+
+# Nodes with CPUs of their own
+nodes() { # GUEST
+	NODES=2 boot 'qemu two nodes' "$1" qemu 4 \
+		'kunit.filter_glob=padata_mt TEST=padata:deferred_init.sh'
+	require 'qemu two nodes' pmt_test_numa
+	require 'qemu two nodes' 'one report for a node'
+}
+
+# One CPU, where deferred init must let others run by itself
+one_cpu() { # CONFIG
+	MEM=8G boot "$1 one CPU" "$(idle_guest)" "$1" 1 \
+		'kunit.enable=0 softlockup_panic=1 watchdog_thresh=2'
 }
 
 qemu() {
@@ -240,7 +279,9 @@ qemu() {
 		as many callers as CPUs: no helper
 		killable: another signal does not end it
 		errors are told
+		times: unload while helpers come
 		times: unload while helpers leave
+		several threads where there are several CPUs
 	END
 	boot 'qemu isolcpus=domain,3' "$guest" qemu 4 \
 		'kunit.enable=0 isolcpus=domain,3 TEST=padata:isolation.sh'
@@ -248,6 +289,8 @@ qemu() {
 	boot 'qemu padata nohz_full=3' "$guest" qemu 4 \
 		'kunit.enable=0 nohz_full=3 TEST=padata:isolation.sh'
 	require 'qemu padata nohz_full=3' 'bound to an isolated CPU: no helper'
+	hugetlb
+	nodes "$guest"
 	for setting in 1 2 0 -3 abc; do
 		boot "qemu deferred_init_threads=$setting" "$guest" qemu 4 \
 			"kunit.enable=0 deferred_init_threads=$setting TEST=padata:deferred_init.sh"

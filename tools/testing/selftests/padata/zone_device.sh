@@ -26,7 +26,7 @@ BLANK=64	# KiB, more than any signature is away from the beginning
 
 # Helpers may come too late on a busy machine, but not every time.
 TRIES=100
-BINDS=5
+BINDS=10	# three times, in all
 
 find_namespace()
 {
