@@ -168,7 +168,7 @@ command_qemu() {
 	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
 	memory_qemu
-	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu "max,la57=off" -smp "$SMP"
+	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu "max,la57=off" -smp "$SMP,sockets=$NODES"
 		"${memory[@]}" -nodefaults -no-user-config -display none -no-reboot
 		-chardev "file,id=console,path=$tmp/console"
 		-chardev "file,id=output,path=$tmp/output"
