@@ -281,7 +281,6 @@ qemu() {
 		errors are told
 		times: unload while helpers come
 		times: unload while helpers leave
-		several threads where there are several CPUs
 	END
 	boot 'qemu isolcpus=domain,3' "$guest" qemu 4 \
 		'kunit.enable=0 isolcpus=domain,3 TEST=padata:isolation.sh'
@@ -289,6 +288,10 @@ qemu() {
 	boot 'qemu padata nohz_full=3' "$guest" qemu 4 \
 		'kunit.enable=0 nohz_full=3 TEST=padata:isolation.sh'
 	require 'qemu padata nohz_full=3' 'bound to an isolated CPU: no helper'
+	# Enough memory that one thread would take 100 ms
+	MEM=32G boot 'qemu deferred init' "$guest" qemu 4 \
+		'kunit.enable=0 TEST=padata:deferred_init.sh'
+	require 'qemu deferred init' 'several threads where there are several CPUs'
 	hugetlb
 	nodes "$guest"
 	for setting in 1 2 0 -3 abc; do

@@ -121,11 +121,11 @@ are_within_limits()
 	)
 }
 
-# Nodes that took 10 ms or more, long enough for helpers, and may have several threads
+# Nodes with several CPUs that took 100 ms or more, which is worth helpers
 long_reports()
 {
 	reports | sed -nE \
-		's/^node ([0-9]+) .* in ([0-9]{2,})ms by ([0-9]+) threads?$/\1 \3/p' |
+		's/^node ([0-9]+) .* in ([0-9]{3,})ms by ([0-9]+) threads?$/\1 \3/p' |
 		while read -r node threads; do
 			[ "$(node_cpus "$node")" -lt 2 ] || [ "$cap" -lt 2 ] ||
 				echo "node $node: $threads"
