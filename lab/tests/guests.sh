@@ -248,8 +248,7 @@ nodes() { # GUEST
 	require 'qemu two nodes' 'one report for a node'
 }
 
-# One CPU: while deferred init holds it for 20 s, the watchdog must come to run. So much
-# memory takes that long.
+# One CPU, which deferred init must leave to the watchdog now and then
 one_cpu() { # CONFIG
 	MEM=8G boot "$1 one CPU" "$(idle_guest)" "$1" 1 \
 		'kunit.enable=0 softlockup_panic=1'
