@@ -24,6 +24,7 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/padata.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
@@ -114,6 +115,7 @@ struct pmt_call {
  * @lifted: Helpers that got the nice value of the caller.
  * @left_low: Helpers that did not.
  * @inner_err: Calls of @inner that went wrong.
+ * @nodes: The nodes that helpers of a NUMA-aware job ran on.
  * @nr_calls: Calls so far.
  * @calls: The first PMT_MAX_CALLS of them.
  * @nr_undos: Calls of the undo function so far.
@@ -152,6 +154,7 @@ struct pmt_fixture {
 	unsigned int		lifted;
 	unsigned int		left_low;
 	unsigned int		inner_err;
+	nodemask_t		nodes;
 	unsigned int		nr_calls;
 	struct pmt_call		calls[PMT_MAX_CALLS];
 	unsigned int		nr_undos;
@@ -827,7 +830,6 @@ static void pmt_test_max_threads(struct kunit *test)
 {
 	struct pmt_shape shape = { .size = 64, .align = 1, .min_chunk = 1 };
 	struct pmt_fixture *fx = test->priv;
-
 	unsigned int cpus = pmt_need_cpus(test, 2);
 
 	/* Calls that sleep let in every helper there is, and then one too many. */
@@ -1259,29 +1261,48 @@ static int pmt_node_fn(unsigned long start, unsigned long end, void *arg)
 	struct pmt_fixture *fx = arg;
 	int err = pmt_thread_fn(start, end, arg);
 
-	if (current != fx->main && !pmt_is_on_a_node(current)) {
+	if (current != fx->main) {
 		guard(spinlock)(&fx->lock);
-		fx->inner_err++;
+		fx->inner_err += !pmt_is_on_a_node(current);
+		node_set(numa_node_id(), fx->nodes);
 	}
 
 	return err;
 }
 
+/* Nodes that have a CPU for a helper beside one for the main thread */
+static unsigned int pmt_count_nodes(struct kunit *test)
+{
+	struct cpumask *cpus = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+	unsigned int found = 0;
+	int nid;
+
+	KUNIT_ASSERT_NOT_NULL(test, cpus);
+	pmt_find_cpus(cpus);
+	for_each_node_state(nid, N_CPU)
+		found += cpumask_weight_and(cpus, cpumask_of_node(nid)) >= 2;
+
+	return found;
+}
+
+/* Each helper stays on one node, and they are on more than one node. */
 static void pmt_test_numa(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
 
-	pmt_need_cpus(test, 2);
-	if (num_node_state(N_CPU) < 2)
-		kunit_skip(test, "needs two nodes with CPUs");
+	if (pmt_count_nodes(test) < 2)
+		kunit_skip(test, "needs two nodes with two CPUs each");
 
 	pmt_shape_parallel(fx);
+	/* Two helpers */
+	fx->company = 3;
 	fx->job.numa_aware = true;
 	fx->job.thread_fn = pmt_node_fn;
 	pmt_run_and_check(fx);
 
 	KUNIT_EXPECT_EQ(test, fx->inner_err, 0);
-	KUNIT_EXPECT_GE(test, fx->max_active, 2);
+	KUNIT_EXPECT_GE(test, fx->max_active, 3);
+	KUNIT_EXPECT_GE(test, nodes_weight(fx->nodes), 2);
 }
 
 static void pmt_expect_flags(struct pmt_fixture *fx, unsigned int flags)

@@ -12,10 +12,8 @@
 . "$LAB/verdict.sh"
 
 QPW_TESTS=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh
-ISOLATED='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
-
 # Of 4 CPUs; QPW and multithreaded jobs both look at it
-ISOLATED='isolcpus=domain,3 nohz_full=3'
+ISOLATED='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
 
 failed=0
 scratch=$(mktemp -d)
@@ -155,10 +153,10 @@ qemu-debug() {
 	boot 'qemu-debug qpw=cpus:3' "$guest" qemu-debug 4 \
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
 	require 'qemu-debug qpw=cpus:3' 'bound to an isolated CPU: no helper'
-	one_cpu qemu-debug
 	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-debug qpw=cpus:3' 'also while CPUs go off and on$'
 	slab_reports "$guest"
+	one_cpu qemu-debug
 }
 
 # Where a lock's owner can be preempted, and unlocking may have to wake somebody up
