@@ -54,7 +54,8 @@ frees_to_sheaves()
 	ask nolock 64 "$1" || return 1
 	freed=$(($(freed_to_sheaves) - before))
 	ktap_print_msg "CPU $1: $freed of 64 went to sheaves"
-	[ "$freed" -ge 32 ]
+	# a drain meanwhile costs some: 28 seen on a loaded debug kernel, 2 without sheaves
+	[ "$freed" -ge 16 ]
 }
 
 frees_without_lock()

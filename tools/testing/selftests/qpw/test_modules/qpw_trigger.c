@@ -508,11 +508,14 @@ static int trigger_free_on(struct kmem_cache *cache, int cpu)
 static int trigger_stuck(void *unused, u64 cpu)
 {
 	struct kmem_cache *cache;
+	char name[32];
 	int err;
 
 	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -EINVAL;
-	cache = trigger_create("qpw_trigger_stuck");
+	/* Several calls at once wait for each other's cache: none has its name. */
+	snprintf(name, sizeof(name), "qpw_trigger_stuck_%d", task_pid_nr(current));
+	cache = trigger_create(name);
 	if (!cache)
 		return -ENOMEM;
 	err = trigger_free_on(cache, cpu);
