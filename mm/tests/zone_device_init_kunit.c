@@ -16,6 +16,7 @@
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/ioport.h>
+#include <linux/ktime.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -24,6 +25,7 @@
 #include <linux/pageblock-flags.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/time64.h>
 #include <linux/topology.h>
 #include <linux/vmalloc.h>
 
@@ -36,6 +38,7 @@
 
 /* Helpers may come too late on a busy machine, but not every time. */
 #define ZDI_ROUNDS	200
+#define ZDI_PATIENCE_NS	(10 * NSEC_PER_MSEC)
 
 /**
  * struct zdi_shape - a device
@@ -79,6 +82,7 @@ static const struct zdi_shape zdi_shapes[] = {
  * @copy: Room for a copy of it.
  * @task: Runs the test.
  * @threads: That did the last initialisation.
+ * @helped: Another thread than @task has done a part of it.
  */
 struct zdi_fixture {
 	struct kunit			*test;
@@ -90,6 +94,7 @@ struct zdi_fixture {
 	struct page			*copy;
 	struct task_struct		*task;
 	unsigned int			threads;
+	bool				helped;
 };
 
 static void zdi_probe(void *data, const struct padata_mt_job *job,
@@ -100,6 +105,23 @@ static void zdi_probe(void *data, const struct padata_mt_job *job,
 
 	if (current == fx->task)
 		fx->threads = threads;
+}
+
+/*
+ * The caller leaves work to its helpers: after each chunk it waits until one has
+ * come.  Some of these jobs take less time than a helper takes to start.
+ */
+static void zdi_wait_for_helper(void *data, const struct padata_mt_job *job,
+				unsigned long start, unsigned long len, u64 ns,
+				int err)
+{
+	struct zdi_fixture *fx = data;
+	u64 end = ktime_get_ns() + ZDI_PATIENCE_NS;
+
+	if (current != fx->task)
+		WRITE_ONCE(fx->helped, true);
+	while (!READ_ONCE(fx->helped) && ktime_get_ns() < end)
+		cpu_relax();
 }
 
 static unsigned long zdi_pfn(const struct zdi_fixture *fx)
@@ -125,6 +147,7 @@ static void zdi_init(struct zdi_fixture *fx)
 	zdi_reset(fx);
 	memset(fx->map, ZDI_POISON, ZDI_NR_PAGES * sizeof(*fx->map));
 	fx->threads = 0;
+	WRITE_ONCE(fx->helped, false);
 	memmap_init_zone_device(fx->zone, zdi_pfn(fx) + shape->skip,
 				ZDI_NR_PAGES - shape->skip - shape->skip_end,
 				&fx->pgmap);
@@ -212,9 +235,21 @@ static void zdi_init_alone(struct zdi_fixture *fx)
 	memcpy(fx->copy, fx->map, ZDI_NR_PAGES * sizeof(*fx->map));
 }
 
+static void zdi_unprobe_chunks(void *fx)
+{
+	unregister_trace_padata_mt_chunk(zdi_wait_for_helper, fx);
+	tracepoint_synchronize_unregister();
+}
+
 static void zdi_init_together(struct zdi_fixture *fx)
 {
 	unsigned int rounds = ZDI_ROUNDS;
+	int err = register_trace_padata_mt_chunk(zdi_wait_for_helper, fx);
+
+	KUNIT_ASSERT_EQ(fx->test, 0, err);
+	KUNIT_ASSERT_EQ(fx->test, 0,
+			kunit_add_action_or_reset(fx->test, zdi_unprobe_chunks,
+						  fx));
 
 	do {
 		zdi_init(fx);
