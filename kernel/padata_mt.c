@@ -8,109 +8,118 @@
 /**
  * DOC: How a multithreaded job runs
  *
- * The task that calls padata_do_multithreaded() is the job's main thread.  It
- * begins alone, with a small chunk and then larger ones, and measures; unless the
- * job is eager.  When what is left would take long enough, it allocates a struct
- * padata_mt_run, copies the job and its progress there, and sends helpers to it.
- * From then on main thread and helpers do the same: take a chunk, run it, take
- * the next one, until none is left.
+ * The task that calls padata_do_multithreaded() is the main thread of the job.
+ * Unless the job is eager, the main thread starts alone: it runs a small chunk,
+ * then larger ones, and measures their time.  When the rest of the job would take
+ * long enough, the main thread allocates a struct padata_mt_run, copies the job
+ * and its progress there, and sends helpers to it.  From then on the main thread
+ * and the helpers do the same: take a chunk, run it, take the next one, until no
+ * chunk is left.
  *
- * *Chunks.*  They are handed out in ascending order, by moving run->next on, so
- * what was handed out is one range.  A thread holds one chunk at a time and takes
- * none after an error, so all that must be remembered to undo a job is one failed
- * chunk for each thread.  A run has room for that from the beginning.
+ * *Chunks.*  A thread takes a chunk by advancing run->next.  So all indices that
+ * were taken form one contiguous range.  A thread holds one chunk at a time and
+ * takes no other after an error.  So the only state needed to undo a job is one
+ * failed chunk for each thread, and a run has room for that from the start.
  *
- * *Closing.*  A run is closed when run->next has come to the end: because the
- * work has run out, or because an error or a signal has put it there.  It is
- * never opened again.  A helper takes its first chunk in the same critical section
- * of run->lock in which it becomes one of run->holders, and is one until it has
- * found that there is no other for it.  The main thread looks for holders, under
- * the lock too, after it has seen the run closed: so each helper either is one by
- * then, and the main thread waits for it, or never gets a chunk, and nobody waits
- * for it.
+ * *Closing.*  A run is closed when run->next has reached the end: because no work
+ * is left, or because an error or a signal has moved it there.  A closed run is
+ * never reopened.  A helper takes its first chunk and joins run->holders in the
+ * same critical section of run->lock.  It leaves the list when it finds no other
+ * chunk.  The main thread looks for holders under the same lock, after it has seen
+ * the run closed.  So each helper is either a holder by then, and the main thread
+ * waits for it, or it never gets a chunk, and no thread waits for it.
  *
- * *Lifetime.*  Main thread and helpers hold a reference to the run.  A helper
- * touches what belongs to the caller (thread_fn, fn_arg, the lockdep map of the
- * call site) only while it is a holder.  What it may touch later, the run and its
- * worker, belongs to this file.
+ * *Lifetime.*  The main thread and each helper hold a reference to the run.  A
+ * helper accesses data of the caller (thread_fn, fn_arg, the lockdep map of the
+ * call site) only while it is a holder.  Everything that it accesses later, the
+ * run and its worker, belongs to this file.
  *
- * *Workers* are kernel threads that lend themselves to runs as helpers.  They
- * are created in the background when a run lacks some, and ended when they were
- * idle for long.  A worker is new, then idle, taken, and helping by turns:
+ * *Workers* are kernel threads that become helpers of runs.  They are created in
+ * the background when a run lacks helpers, and end after they have been idle for
+ * long.  A worker is in one of three states:
  *
- *  - idle: on pool.idle, asleep or about to be.
- *  - assigned: on run->sent and counted in pool.helping, with worker->run set.
- *    The thread that assigned it, which may be the worker itself, sets its CPUs
- *    and its nice value while worker->placing is set, clears that, and wakes it.
- *  - helping: off these lists, works on worker->run until that is closed or
+ *  - idle: on pool.idle, asleep or about to sleep.
+ *  - assigned: on run->sent and counted in pool.helping, and worker->run is set.
+ *    The thread that assigned it, which may be the worker itself, sets the CPU
+ *    mask and the nice value of the worker while worker->placing is set.  Then it
+ *    clears worker->placing and wakes the worker.
+ *  - helping: on neither list.  It works on worker->run until that is closed or
  *    until the worker has to leave.  Then it assigns itself to a run on
  *    pool.pending, or becomes idle.
  *
- * All of this changes under pool.lock.  Where its CPUs are busy an assigned worker
- * may not run for long, so the main thread recalls all of run->sent once the run
- * is closed.  A worker that is being placed then becomes idle when that is over:
- * until then nothing else may place it.  The placing thread has a reference to
- * the run of its own.
+ * The state changes under pool.lock.  If its CPUs are busy, an assigned worker may
+ * not run for a long time, so the main thread recalls all workers on run->sent
+ * once the run is closed.  A worker that is being placed at that time becomes idle
+ * after the placement, and no other thread may place it before.  The placing
+ * thread holds its own reference to the run.
  *
- * *Leaving.*  Before each chunk, also its first, a helper looks whether it may
- * stay.  It leaves when CPUs went or max_helpers was lowered, when there are more
- * callers and helpers than CPUs twice in a row, when the policy of the main thread
- * is one that has no helpers, or when the CPUs that the main thread may use, less
- * isolated and nohz_full ones, are too few for it.  If they are enough, it moves.
- * The run holds a reference to the main thread, and to the run in whose chunk that
- * calls, so both masks can be read.  A helper that leaves gives its place back:
- * the main thread asks for another one after its next chunk, if it is worth it.
+ * *Leaving.*  Before each chunk, including its first, a helper checks whether it
+ * may stay.  It leaves if any of these is true:
+ *
+ *  - CPUs went offline, or max_helpers was lowered;
+ *  - there are more callers and helpers than CPUs, twice in a row;
+ *  - the scheduling policy of the main thread is one that gets no helpers;
+ *  - the CPUs that the main thread may use, without isolated and nohz_full CPUs,
+ *    are too few.
+ *
+ * If these CPUs are enough but others than before, the helper moves.  The run
+ * holds references to the main thread and to the outer run, so both CPU masks can
+ * be read.  A helper that leaves makes room for another one: after its next chunk
+ * the main thread asks for one if the rest of the work is worth it.
  *
  * *Giving back.*  padata_mt_should_stop() lets a helper leave in the middle of a
- * chunk.  The chunk takes the helper's place in run->failed, which is therefore
- * not given to another helper, and the main thread runs it when all are done.
+ * chunk.  The chunk then occupies the helper's entry of run->failed, which no
+ * other helper gets, and the main thread runs the chunk when all helpers are done.
  *
- * A run that could not get all helpers it wants is on pool.pending until it has
- * them, a helper finds it closed, or its main thread takes it off, which it does
- * before it drops its reference.  It is sent a helper for each of its CPUs at
- * most, and never a second one: so padata_mt_run.failed has room for all.
+ * *Pending runs.*  A run that lacks helpers is on pool.pending until it has them,
+ * until a helper finds it closed, or until its main thread takes it off, which it
+ * does before it drops its reference.  Each of its CPUs gets one helper at most
+ * during the life of a run, so padata_mt_run.failed has room for all of them.
  *
- * *How many helpers* is a question of what is left to do: one for each
- * PADATA_MT_WORTH_NS.  The main thread asks it again after each chunk of its
- * own, for the first indices of a job may be the cheap ones.  In the same way
- * each thread adapts the length of its chunks to PADATA_MT_SLICE_NS.  What the
- * first indices cost says nothing about the later ones, so padata_mt_max_chunk()
+ * *How many helpers.*  A job gets one helper for each PADATA_MT_WORTH_NS of the
+ * remaining work.  The main thread computes this again after each of its chunks,
+ * because the first indices of a job may be the cheap ones.  Each thread adapts
+ * the length of its chunks to PADATA_MT_SLICE_NS in the same way.  The cost of the
+ * first indices does not predict that of later ones, so padata_mt_max_chunk()
  * bounds the chunks as well.
  *
- * *Who sends helpers.*  The main thread sends PADATA_MT_FANOUT of them and then
- * works; each helper sends as many before its first chunk.  After each of its
- * chunks the main thread sends one more if some are missing, for a helper that was
- * sent may not have come.
+ * *Fan-out.*  The main thread sends PADATA_MT_FANOUT helpers and then works.  Each
+ * helper sends as many before its first chunk.  After each of its chunks the main
+ * thread sends one more if some are missing, because a helper that was sent may
+ * not have run yet.
  *
- * *Stragglers.*  After boot helpers have the lowest priority, and one that holds
- * the last chunk may be kept from running by others.  The main thread that waits
- * lifts one such helper to its own priority; when that one is done it lifts the
- * next.  A caller that has become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO
- * of its priority.  A deadline cannot be lent, so a deadline caller lends nice 0.
- * The main thread reads its priority when the wait begins, and again when a lift
- * wakes it.  A priority that it gains otherwise while it waits (sched_setscheduler(),
- * renice, priority inheritance) is not passed on: the wait then lasts until each
- * holder has ended its present chunk, at the CPU time that this helper gets.
- * A helper is lifted under run->lock while it holds a chunk, and puts its priority
- * back after it gave up that chunk, thus after it was lifted.  A lifted helper may
- * wait for a nested job itself: then it has set its padata_mt_thread.waits under
- * the lock of the run that it helps, and the thread that lifts it wakes it, so
- * that it passes the lift on.  Apart from that nothing wakes a waiting main thread
- * before the last helper is done, and the hung task detector sees it.
+ * *Stragglers.*  After boot helpers run at nice 19, so other tasks may keep a
+ * helper from ending the last chunk.  A main thread that waits lifts one helper to
+ * its own priority, and lifts the next one when that is done.  A caller that has
+ * become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its priority.  A
+ * deadline cannot be lent, so a deadline caller lends nice 0.  The main thread
+ * reads its priority when the wait begins, and again when a lift wakes it.  A
+ * priority that it gains otherwise during the wait (sched_setscheduler(), renice,
+ * priority inheritance) is not passed on: the wait then lasts until each holder has
+ * ended its chunk with the CPU time that it gets at its present priority.
  *
- * *Lockdep.*  Each thread of a job holds the lockdep map of the call site while it
- * runs the thread function, the main thread too: what it locks there a helper may
- * lock another time.  The main thread also takes and releases it before it begins,
- * as flush_work() does.  Calls that nest use the map's subclasses, by how many
- * chunks they are nested in: a thread that holds a map at some depth only takes
- * maps that are deeper, so call sites may nest in each other in any order.  So do
- * calls from a scope of memory allocations, because reclaim may call what others
- * call from outside, and allocate memory there.
+ * A helper is lifted under run->lock while it holds a chunk.  It restores its
+ * priority after it gave up that chunk, hence after the lift.  A lifted helper may
+ * itself wait for a nested job.  Then it has set padata_mt_thread.waits under the
+ * lock of the run that it helps, and the thread that lifts it also wakes it, so
+ * that it passes the lift on.  Nothing else wakes a waiting main thread before the
+ * last helper is done, so the hung task detector sees the wait.
+ *
+ * *Lockdep.*  Each thread of a job, including the main thread, holds the lockdep
+ * map of the call site while it runs the thread function: a helper may take the
+ * locks that the main thread takes there.  The main thread also acquires and
+ * releases the map before it starts, as flush_work() does.  Nested calls use the
+ * subclasses of the map, by the number of chunks that they are nested in.  A thread
+ * that holds a map at some depth only takes maps that are deeper, so call sites may
+ * nest in each other in any order.  Calls from a memory allocation scope use other
+ * subclasses, because reclaim may make a call that other code makes outside of
+ * reclaim while it allocates memory.
  *
  * *Locks.*  pool.lock, run->lock and the locks of padata_mt_calls do not nest in
- * each other; the scheduler's nest in run->lock.  All are raw and held for a
- * bounded time because helpers of lowest priority take them as well, also where
- * a spinlock_t can be preempted.  Neither is taken in interrupts.
+ * each other.  The scheduler's locks nest in run->lock.  All are raw spinlocks that
+ * are held for a bounded time: helpers at nice 19 take them as well, and on
+ * PREEMPT_RT the holder of a spinlock_t can be preempted.  None is taken in
+ * interrupts.
  */
 
 #include <linux/atomic.h>
@@ -156,34 +165,34 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/padata_mt.h>
 
-/* A helper costs some microseconds; it should find many times that to do. */
+/* Starting a helper costs microseconds; its work should take much longer. */
 #define PADATA_MT_WORTH_NS	(100 * NSEC_PER_USEC)
 
-/* Nothing is known about a job before; the first calls are slower than most. */
+/* The cost of an index is unknown at first, and the first calls are slow. */
 #define PADATA_MT_PROBE_NS	(20 * NSEC_PER_USEC)
 
-/* Chunks grow by at most this factor while what they cost is being learnt. */
+/* Chunks grow by this factor at most while the cost of an index is measured. */
 #define PADATA_MT_GROWTH	16
 
-/* How long a chunk should take at most, so that signals and isolation count. */
+/* The target time of a chunk, so that a thread heeds signals and isolation. */
 #define PADATA_MT_SLICE_NS	(10 * NSEC_PER_MSEC)
 
-/* Threads take this part of their equal share of what is left. */
+/* A chunk is this part of a thread's equal share of the remaining work. */
 #define PADATA_MT_SHARE		2
 
-/* Nested jobs that lockdep can tell from each other, in a scope and outside */
+/* Nesting depths that lockdep can distinguish, in and outside of scopes */
 #define PADATA_MT_LOCKDEP_DEPTH	(MAX_LOCKDEP_SUBCLASSES / 2)
 
-/* How many helpers a thread sends before it works itself */
+/* How many helpers a thread sends before its own first chunk */
 #define PADATA_MT_FANOUT	2
 
-/* What lists the calls in progress by task */
+/* Hash bits of padata_mt_calls */
 #define PADATA_MT_CALL_BITS	6
 
-/* A helper leaves if there are too many threads this often in a row. */
+/* A helper leaves if it finds too many threads this often in a row. */
 #define PADATA_MT_CROWDED	2
 
-/* Never wait for memory and never take the reserves: help is not worth it. */
+/* Do not reclaim or use reserves: the job also runs without helpers. */
 #define PADATA_MT_GFP		(GFP_NOWAIT | __GFP_NOMEMALLOC)
 
 #define PADATA_MT_MEMALLOC	(PF_MEMALLOC | PF_MEMALLOC_NOFS |	\
@@ -191,8 +200,8 @@
 
 /**
  * struct padata_mt_range - a chunk
- * @start: Its first index.
- * @len: How many it has, 0 for none.
+ * @start: The first index.
+ * @len: The number of indices, 0 if there is no chunk.
  */
 struct padata_mt_range {
 	unsigned long	start;
@@ -201,10 +210,10 @@ struct padata_mt_range {
 
 /**
  * struct padata_mt_progress - how far a job has come
- * @next: First index that was not handed out.
- * @chunks: Chunks handed out.
- * @threads: Threads that took one.
- * @nr_failed: Chunks that failed or were given back.
+ * @next: The first index that no thread has taken.
+ * @chunks: The number of chunks taken.
+ * @threads: The number of threads that took a chunk.
+ * @nr_failed: The number of chunks that failed or were given back.
  * @err: The first error.
  */
 struct padata_mt_progress {
@@ -218,15 +227,16 @@ struct padata_mt_progress {
 /**
  * struct padata_mt_thread - a thread's part in a run
  * @task: The thread.
- * @node: In padata_mt_run.holders while a helper is one.
- * @chunk: The chunk it holds.
- * @chunks: How many it has had.
- * @ns: What the last one took.
- * @slice: Indices that should take PADATA_MT_SLICE_NS, the most in a chunk.
- * @lifted: It has the priority of the main thread, which waits for it.
- * @waits: It waits for the helpers of a nested job, and passes a lift on.
- * @counted: The last run that counted it, because it may come back to one.
- * @gives_back: It was asked to leave, and has not done its chunk.
+ * @node: Entry in padata_mt_run.holders.
+ * @chunk: The chunk that the thread holds.
+ * @chunks: The number of chunks that it has taken.
+ * @ns: The duration of the last chunk, in nanoseconds.
+ * @slice: The longest chunk, in indices: about PADATA_MT_SLICE_NS of work.
+ * @lifted: The main thread waits and has lent its priority.
+ * @waits: The thread waits for helpers of a nested job, and passes on a lift.
+ * @counted: The id of the last run that counted this thread, because a helper
+ *           can return to a run.
+ * @gives_back: padata_mt_should_stop() has asked the helper to leave.
  */
 struct padata_mt_thread {
 	struct task_struct	*task;
@@ -243,36 +253,36 @@ struct padata_mt_thread {
 
 /**
  * struct padata_mt_run - a job that may have helpers
- * @ref: One for the main thread and each helper.
- * @job: A copy, because the caller's is gone when a late helper comes.
- * @map: The call site's, for lockdep.
- * @depth: Of helpers whose chunks this job is nested in.
- * @pflags: The main thread's allocation scope.
- * @id: No other run has it.
+ * @ref: References: the main thread, each helper, each placement in progress.
+ * @job: A copy of the job, because the caller's may be gone when a helper starts.
+ * @map: The lockdep map of the call site.
+ * @depth: The number of chunks that this job is nested in.
+ * @pflags: The allocation scope of the main thread.
+ * @id: A unique number.
  * @main: The main thread.
- * @bound: Helpers run on the CPUs that @main may use.
- * @unhelped: The priority of @main is none that helpers can serve.
- * @outer: The run of which this one's main thread has a chunk.
- * @nice: Of the helpers.
- * @slice: What threads begin with as padata_mt_thread.slice.
- * @end: Of the job.
- * @max_threads: Threads this job can have at all, and room in @failed.
- * @cpus: Where helpers may run, as long as @main may and CPUs are not isolated.
- * @pending: In pool.pending while helpers are missing.  This and all down to
- *           @free is protected by pool.lock.
- * @sent: Workers assigned to this run that have not yet come.
- * @limit: Helpers it can still have, at most @max_threads - 1.
- * @threads: The main thread, and helpers sent or missing.
- * @missing: Helpers to send.
- * @cpu: Where the last helper was sent, at first where the main thread was.
+ * @bound: Helpers are limited to the CPUs that @main may use.
+ * @unhelped: The scheduling policy of @main is one that gets no helpers.
+ * @outer: The run that this job is nested in.
+ * @nice: The nice value of helpers.
+ * @slice: The initial value of padata_mt_thread.slice.
+ * @end: The end of the job.
+ * @max_threads: The largest number of threads, and the size of @failed.
+ * @cpus: The CPUs for helpers when the run was created.
+ * @pending: Entry in pool.pending while helpers are missing.  This member and all
+ *           down to @free are protected by pool.lock.
+ * @sent: Workers that are assigned to this run and have not yet started.
+ * @limit: The number of helpers that may still be added.
+ * @threads: The main thread plus the helpers that were sent or are missing.
+ * @missing: The number of helpers to send.
+ * @cpu: The CPU of the last helper that was sent, initially of the main thread.
  * @nid: The node of @cpu.
- * @free: CPUs to which no helper was sent.
- * @next: First index that was not handed out, or @end once the run is closed.
- * @lock: Protects all below.
- * @waiting: The main thread waits until there is no holder.
- * @lift_prio: Of a helper that is waited for, the main thread's by then.
- * @holders: Helpers that take chunks.
- * @progress: Of the threads that are done, and where the run was closed.
+ * @free: The CPUs to which no helper was sent.
+ * @next: The first index that no thread has taken; @end once the run is closed.
+ * @lock: Protects all members below.
+ * @waiting: The main thread waits until @holders is empty.
+ * @lift_prio: The priority that a straggler gets.
+ * @holders: The helpers that may hold a chunk.
+ * @progress: The progress of threads that are done, and where the run was closed.
  * @failed: The chunks that failed or were given back.
  */
 struct padata_mt_run {
@@ -312,17 +322,17 @@ struct padata_mt_run {
 };
 
 /**
- * struct padata_mt_worker - a kernel thread that helps
- * @thread: Its part in @run.
- * @run: What it works on, NULL while it is idle.  Under pool.lock.
- * @helping: It is counted in pool.helping.
- * @placing: Its CPUs and its nice value are being set.  Under pool.lock.
+ * struct padata_mt_worker - a kernel thread that can help a run
+ * @thread: The worker's part in @run.
+ * @run: The run that it helps, NULL while it is idle.  Protected by pool.lock.
+ * @helping: The worker is counted in pool.helping.
+ * @placing: A thread sets its CPU mask and nice value.  Protected by pool.lock.
  * @crowded: How often in a row it found too many threads.
- * @node: In pool.idle, or in padata_mt_run.sent.
- * @idle_since: In jiffies.
- * @cpu: Where to begin.
- * @nid: Where to stay, or NUMA_NO_NODE.
- * @cpus: Where it may run at present.
+ * @node: Entry in pool.idle or padata_mt_run.sent.
+ * @idle_since: The start of its idle time, in jiffies.
+ * @cpu: The CPU to start on.
+ * @nid: The node to stay on, or NUMA_NO_NODE.
+ * @cpus: The CPUs that it may use at present.
  */
 struct padata_mt_worker {
 	struct padata_mt_thread	thread;
@@ -340,18 +350,18 @@ struct padata_mt_worker {
 /**
  * struct padata_mt_ctx - a call of padata_do_multithreaded()
  * @job: The caller's job.
- * @map: The call site's, for lockdep.
- * @depth: Of chunks that this call is made in.
+ * @map: The lockdep map of the call site.
+ * @depth: The number of chunks that this call is nested in.
  * @task: The caller.
- * @node: In padata_mt_calls.
- * @late: Which clock.
- * @alone: There is no helper to be had for this job.
- * @helpers: How many seem worth it at first.
- * @began: When.
+ * @node: Entry in padata_mt_calls.
+ * @late: Time is measured with ktime_get(), not sched_clock().
+ * @alone: The job gets no helper.
+ * @helpers: The number of helpers at first.
+ * @began: The start time, in nanoseconds.
  * @waited: How long the main thread waited for stragglers, if that is traced.
- * @progress: How far the main thread came alone, in the end how far all came.
- * @failed: The chunk that failed while it was alone.
- * @run: The run, if there is one.
+ * @progress: The progress of the main thread while it is alone, then of all.
+ * @failed: The chunk that failed while the main thread was alone.
+ * @run: The run, or NULL.
  */
 struct padata_mt_ctx {
 	const struct padata_mt_job	*job;
@@ -369,7 +379,7 @@ struct padata_mt_ctx {
 	struct padata_mt_run		*run;
 };
 
-/* Calls in progress by task, the innermost of each first */
+/* Calls in progress, hashed by task, innermost call first */
 static struct padata_mt_calls {
 	raw_spinlock_t		lock;
 	struct hlist_head	head;
@@ -385,17 +395,17 @@ static int padata_mt_work(void *worker);
 static void padata_mt_seek_helpers(unsigned int max);
 static void padata_mt_manage(struct work_struct *work);
 
-/* All runs and workers; counts and lists under lock. */
+/* All runs and workers; the lock protects counts and lists. */
 static struct {
 	raw_spinlock_t		lock;
-	struct list_head	idle;		/* Workers, best first */
+	struct list_head	idle;		/* Workers, in order of use */
 	struct list_head	pending;	/* Runs that lack helpers */
-	unsigned int		missing;	/* Of all of these */
+	unsigned int		missing;	/* Sum of their missing helpers */
 	unsigned int		workers;
-	unsigned int		helping;	/* Workers that are taken */
-	atomic_t		callers;	/* Jobs under way, save in helpers */
-	bool			ready;		/* Works are run */
-	bool			late;		/* Clocks are good */
+	unsigned int		helping;	/* Workers assigned or helping */
+	atomic_t		callers;	/* Jobs in progress, without those of helpers */
+	bool			ready;		/* Workqueues run */
+	bool			late;		/* ktime_get() is precise */
 	struct delayed_work	manager;
 } pool = {
 	.lock = __RAW_SPIN_LOCK_UNLOCKED(pool.lock),
@@ -404,13 +414,13 @@ static struct {
 	.manager = __DELAYED_WORK_INITIALIZER(pool.manager, padata_mt_manage, 0),
 };
 
-/* How long a worker is idle before it ends, in ms */
+/* Idle time after which a worker ends, in ms */
 VISIBLE_IF_KUNIT unsigned int padata_mt_idle_ms __read_mostly = 60 * MSEC_PER_SEC;
 
 VISIBLE_IF_KUNIT unsigned int padata_mt_max_helpers __read_mostly = INT_MAX;
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_max_helpers);
 
-/* Where another thread may come between: some delay makes it come more often. */
+/* Widens a race window, with CONFIG_PADATA_MT_DEBUG. */
 #ifdef CONFIG_PADATA_MT_DEBUG
 static unsigned int padata_mt_delay_us;
 module_param_named(delay_us, padata_mt_delay_us, uint, 0644);
@@ -430,22 +440,22 @@ static inline void padata_mt_window(void)
 #endif
 
 /*
- * Decides whether helpers are worth it, thus has to be a fine one.  Until
- * clocksources are up, jiffies are all that ktime_get() has.  Later, sched_clock()
- * is jiffies on some architectures.
+ * The decision on helpers needs a clock of high resolution.  Before clocksources
+ * are available, ktime_get() has the resolution of jiffies.  After that, it is
+ * sched_clock() that has, on some architectures.
  */
 static u64 padata_mt_clock(bool late)
 {
 	return late ? ktime_get_ns() : sched_clock();
 }
 
-/* CPUs need not agree on the time. */
+/* The clocks of two CPUs may differ. */
 static u64 padata_mt_since(u64 began, u64 now)
 {
 	return now > began ? now - began : 0;
 }
 
-/* x * num / den, about, and never too large for its type */
+/* About x * num / den, without overflow */
 static u64 padata_mt_scale(u64 x, u64 num, u64 den)
 {
 	num = max(num, 1ULL);
@@ -459,7 +469,7 @@ static u64 padata_mt_scale(u64 x, u64 num, u64 den)
 	return x;
 }
 
-/* As many indices as should take @target if @len took @ns, both in nanoseconds */
+/* The number of indices that take @target ns if @len indices took @ns ns */
 static unsigned long padata_mt_in(u64 target, unsigned long len, u64 ns)
 {
 	return clamp(padata_mt_scale(len, target, ns), 1, ULONG_MAX);
@@ -476,7 +486,7 @@ static unsigned long padata_mt_grow(unsigned long len)
 						    ULONG_MAX;
 }
 
-/* A thread that only heard of a signal has no chunk to note. */
+/* After a signal there is no failed chunk to record. */
 static void padata_mt_note_error(struct padata_mt_progress *p, int err,
 				 struct padata_mt_range *failed,
 				 const struct padata_mt_range *chunk)
@@ -495,7 +505,7 @@ static int padata_mt_call(const struct padata_mt_job *job,
 			      job->fn_arg);
 }
 
-/* For lengths of chunks a clock will do that is cheap, whatever it resolves. */
+/* The length of chunks needs a cheap clock, not a precise one. */
 static int padata_mt_call_timed(const struct padata_mt_job *job,
 				const struct padata_mt_range *chunk, u64 *ns)
 {
@@ -518,7 +528,7 @@ static struct padata_mt_calls *padata_mt_own_calls(void)
 	return &padata_mt_calls[hash_ptr(current, PADATA_MT_CALL_BITS)];
 }
 
-/* Runs: main thread and helpers at work */
+/* Runs: chunks, errors and stragglers */
 
 static void padata_mt_put_run(struct padata_mt_run *run)
 {
@@ -544,17 +554,17 @@ static bool padata_mt_is_closed(struct padata_mt_run *run)
 	return (unsigned long)atomic_long_read(&run->next) == run->end;
 }
 
-/* Guided self-scheduling: chunks shrink with the work, so threads end together. */
+/* Guided self-scheduling: chunks shrink with the rest, so threads end together. */
 static unsigned long padata_mt_want(const struct padata_mt_run *run,
 				    const struct padata_mt_thread *t,
 				    unsigned long left)
 {
-	/* A thread more or less makes no difference, so no pool.lock. */
+	/* Without pool.lock, because an approximate number is enough. */
 	return min3(left / PADATA_MT_SHARE / READ_ONCE(run->threads), t->slice,
 		    padata_mt_max_chunk(&run->job));
 }
 
-/* Takes the next chunk, if any is left. */
+/* Takes the next chunk, if one is left. */
 static bool padata_mt_take(struct padata_mt_run *run,
 			   struct padata_mt_thread *t)
 {
@@ -576,7 +586,7 @@ static bool padata_mt_take(struct padata_mt_run *run,
 	return true;
 }
 
-/* Closes the run.  A signal comes too late if nothing is left. */
+/* Closes the run.  If no work is left, a signal has no effect. */
 static void padata_mt_fail(struct padata_mt_run *run,
 			   struct padata_mt_thread *t, int err)
 {
@@ -592,8 +602,8 @@ static void padata_mt_fail(struct padata_mt_run *run,
 }
 
 /*
- * The straggler may wait for a nested job's helper itself.  Only then it expects
- * to be woken: it sets and clears t->waits under this lock.
+ * The straggler may itself wait for a helper of a nested job.  Only then it must
+ * be woken: it sets and clears t->waits under this lock.
  */
 static void padata_mt_lift_one(struct padata_mt_run *run)
 {
@@ -617,7 +627,7 @@ static void padata_mt_lift_one(struct padata_mt_run *run)
 		wake_up_process(t->task);
 }
 
-/* The first chunk of a helper, and that it is a holder, are one transition. */
+/* A helper takes its first chunk and becomes a holder in one critical section. */
 static bool padata_mt_join(struct padata_mt_run *run,
 			   struct padata_mt_thread *t)
 {
@@ -631,13 +641,13 @@ static bool padata_mt_join(struct padata_mt_run *run,
 	return true;
 }
 
-/* A thread has no chunk any more, and will have none. */
+/* Called when the thread holds no chunk and will take none. */
 static void padata_mt_finish(struct padata_mt_run *run,
 			     struct padata_mt_thread *t, int err)
 {
 	lockdep_assert_held(&run->lock);
 
-	/* The main thread does it in the end, unless there is an error. */
+	/* The main thread runs the chunk in the end, unless there is an error. */
 	if (t->gives_back)
 		run->failed[run->progress.nr_failed++] = t->chunk;
 	else if (err)
@@ -665,9 +675,9 @@ static void padata_mt_quit(struct padata_mt_run *run,
 }
 
 /*
- * Some ranges are easier than others, and some threads have less of their CPU.
- * What kept a chunk short was not always the slice: then it says nothing, unless
- * it was too long nevertheless.
+ * The cost of an index varies, and so does the CPU time that a thread gets.  A
+ * chunk that another bound kept short does not show that the slice is too small.
+ * It may still show that the slice is too large.
  */
 static void padata_mt_adapt(struct padata_mt_thread *t)
 {
@@ -693,7 +703,7 @@ static int padata_mt_call_shared(struct padata_mt_run *run,
 	return err;
 }
 
-/* Of a helper that this task waits for.  A deadline cannot be lent. */
+/* The priority to lend to a straggler.  A deadline cannot be lent. */
 static int padata_mt_lift_prio(void)
 {
 	int prio = READ_ONCE(current->prio);
@@ -701,11 +711,11 @@ static int padata_mt_lift_prio(void)
 	if (dl_prio(prio))
 		return DEFAULT_PRIO;
 
-	/* As recent as the priority above */
+	/* Sampled at the same time as the priority above */
 	return data_race(current->policy) == SCHED_IDLE ? MAX_PRIO - 1 : prio;
 }
 
-/* The part of this task in the run that it helps, if it is a helper */
+/* The thread of the helper that runs this code, or NULL */
 static struct padata_mt_worker *padata_mt_self(void)
 {
 	if (!(current->flags & PF_KTHREAD) ||
@@ -715,7 +725,7 @@ static struct padata_mt_worker *padata_mt_self(void)
 	return kthread_data(current);
 }
 
-/* Under the lock of the run that this task helps, which it may be lifted in */
+/* Sets waits under the lock of the run in which this helper can be lifted. */
 static void padata_mt_set_waits(struct padata_mt_worker *self, bool waits)
 {
 	if (!self)
@@ -725,7 +735,7 @@ static void padata_mt_set_waits(struct padata_mt_worker *self, bool waits)
 	self->thread.waits = waits;
 }
 
-/* Whether there are holders.  If so, lifts one if this task was lifted. */
+/* Returns whether there are holders.  Passes a lift of this task on to one. */
 static bool padata_mt_is_held(struct padata_mt_run *run)
 {
 	int prio = padata_mt_lift_prio();
@@ -744,9 +754,9 @@ static bool padata_mt_is_held(struct padata_mt_run *run)
 }
 
 /*
- * Waits for the helpers that hold a chunk; the run is closed, so no other will.
- * The last holder wakes this task in the critical section in which it leaves the
- * list, so no wake-up is left over once the list was seen empty.
+ * Waits for the holders.  The run is closed, so no helper becomes a holder.  The
+ * last holder wakes this task in the critical section in which it leaves the list,
+ * so no wake-up is pending after the list was seen empty.
  */
 static void padata_mt_wait(struct padata_mt_run *run)
 {
@@ -766,7 +776,7 @@ static void padata_mt_wait(struct padata_mt_run *run)
 	padata_mt_set_waits(self, false);
 }
 
-/* Isolated CPUs and nohz_full CPUs are for other work. */
+/* Helpers stay off isolated CPUs and nohz_full CPUs. */
 static void padata_mt_and_housekeeping(struct cpumask *cpus)
 {
 	guard(rcu)();
@@ -782,7 +792,7 @@ static bool padata_mt_is_housekeeping(const struct cpumask *cpus)
 	       cpumask_subset(cpus, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
 }
 
-/* For a worker without a run.  Isolation at run time can leave no other CPUs. */
+/* The CPUs of an idle worker.  Isolation at run time can leave none. */
 static void padata_mt_copy_housekeeping(struct cpumask *cpus)
 {
 	cpumask_copy(cpus, cpu_possible_mask);
@@ -800,9 +810,9 @@ static bool padata_mt_uses_all_cpus(const struct padata_mt_job *job)
 }
 
 /*
- * Whether a helper may run on @cpus now: isolation and the affinity of the main
- * thread may have changed, and so may that of the main threads around it.
- * Without locks: who changes a mask meanwhile is seen before the next chunk.
+ * Returns whether a helper may use all of @cpus now.  Isolation, the CPU mask of
+ * the main thread and those of outer main threads may have changed.  No lock is
+ * needed: the helper sees a concurrent change before its next chunk.
  */
 static bool padata_mt_is_allowed(const struct padata_mt_run *run,
 				 const struct cpumask *cpus)
@@ -811,7 +821,7 @@ static bool padata_mt_is_allowed(const struct padata_mt_run *run,
 
 	for (r = run; r; r = r->outer)
 		if (r->bound &&
-		    /* A mask that changes is seen whole before the next chunk. */
+		    /* A mask that is half updated is read again before the next chunk. */
 		    !data_race(cpumask_subset(cpus, &r->main->cpus_mask)))
 			return false;
 
@@ -819,7 +829,10 @@ static bool padata_mt_is_allowed(const struct padata_mt_run *run,
 	       padata_mt_is_housekeeping(cpus);
 }
 
-/* cpus_mask, because cpus_ptr is one CPU where the main thread may not migrate */
+/*
+ * Removes the CPUs that a helper may not use now.  Reads cpus_mask, because cpus_ptr
+ * is one CPU while the main thread has migration disabled.
+ */
 static void padata_mt_and_allowed(const struct padata_mt_run *run,
 				  struct cpumask *cpus)
 {
@@ -835,7 +848,7 @@ static void padata_mt_and_allowed(const struct padata_mt_run *run,
 		padata_mt_and_housekeeping(cpus);
 }
 
-/* All helpers there may be; new ones make room for callers too. */
+/* The limit for all helpers.  A caller needs a CPU, too. */
 static unsigned int padata_mt_limit(unsigned int callers)
 {
 	unsigned int cpus = num_online_cpus();
@@ -852,7 +865,7 @@ static void padata_mt_release(struct padata_mt_worker *worker)
 	worker->helping = false;
 }
 
-/* The run may have another helper instead, when there is room for it. */
+/* Allows the run another helper in place of this one. */
 static void padata_mt_depart(struct padata_mt_worker *worker)
 {
 	struct padata_mt_run *run = worker->run;
@@ -864,13 +877,13 @@ static void padata_mt_depart(struct padata_mt_worker *worker)
 	__cpumask_set_cpu(worker->cpu, &run->free);
 }
 
-/* CPUs went, or an administrator wants fewer helpers. */
+/* CPUs went offline, or the administrator lowered max_helpers. */
 static bool padata_mt_exceeds(unsigned int callers)
 {
 	return READ_ONCE(pool.helping) > padata_mt_limit(callers);
 }
 
-/* The smallest job is a caller as well, so one look is not enough. */
+/* Short jobs count as callers as well, so one sample is not enough. */
 static bool padata_mt_is_crowded(struct padata_mt_worker *worker)
 {
 	if (padata_mt_exceeds(1))
@@ -900,12 +913,12 @@ static bool padata_mt_is_surplus(struct padata_mt_worker *worker)
 }
 
 /*
- * Helpers are of the lowest priority, so a caller that is above all of that, or
- * below, is better off alone.
+ * Helpers run at nice 19.  A real-time or deadline caller would wait for them, and
+ * they would take CPU time from the peers of a SCHED_IDLE caller.
  */
 static bool padata_mt_is_served(const struct task_struct *task)
 {
-	/* It may change at any time, then the next look counts. */
+	/* The policy may change at any time; the next check sees that. */
 	int policy = data_race(task->policy);
 
 	return policy == SCHED_NORMAL || policy == SCHED_BATCH ||
@@ -917,18 +930,18 @@ static bool padata_mt_is_unhelped(const struct padata_mt_run *run)
 	return READ_ONCE(run->unhelped) || !padata_mt_is_served(run->main);
 }
 
-/* After CPUs were lost: there need not be one for each helper, and the main thread. */
+/* The job has lost CPUs: is there still one for this helper and the main thread? */
 static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
 {
 	unsigned int cpus = cpumask_weight(&worker->cpus);
 	struct padata_mt_run *run = worker->run;
 
 	/*
-	 * A main thread that sleeps may still be where it must not run any more.
-	 * Its mask may change again: that is for the next look.
+	 * A sleeping main thread may still be on a CPU that it may not use any
+	 * more.  If its mask changes again, the next check sees that.
 	 */
 	if (cpus && (cpumask_test_cpu(task_cpu(run->main), &worker->cpus) ||
-		     /* no lock, see above */
+		     /* Without a lock, see above. */
 		     data_race(cpumask_subset(&run->main->cpus_mask,
 					      &worker->cpus))))
 		cpus--;
@@ -943,9 +956,9 @@ static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
 }
 
 /*
- * A helper whose CPUs were gone when it was to be placed, or went later, has
- * other ones, of its last run or the scheduler's choice.  These need not be
- * where the job may run, even if the CPU of this moment is.
+ * If its CPUs were gone at placement or went offline later, a helper has the CPU
+ * mask of its last run or one that the scheduler chose.  That mask may contain
+ * CPUs that the job must not use, even if the present CPU is not one of them.
  */
 static bool padata_mt_heed_cpus(struct padata_mt_worker *worker)
 {
@@ -956,15 +969,15 @@ static bool padata_mt_heed_cpus(struct padata_mt_worker *worker)
 		padata_mt_and_allowed(worker->run, &worker->cpus);
 		if (!padata_mt_has_cpu(worker))
 			return false;
-		/* If this fails, no CPU is left. */
+		/* This fails if no CPU is left. */
 		set_cpus_allowed_ptr(current, &worker->cpus);
 	}
 
-	/* CPU hotplug may change it: then the next look tells. */
+	/* If CPU hotplug changes the mask, the next check sees that. */
 	return data_race(cpumask_subset(current->cpus_ptr, &worker->cpus));
 }
 
-/* Before each chunk of a helper */
+/* Called before each chunk of a helper. */
 static bool padata_mt_may_stay(struct padata_mt_worker *worker)
 {
 	if (padata_mt_is_surplus(worker))
@@ -1000,7 +1013,7 @@ static void padata_mt_map_release(struct lockdep_map *map, unsigned int depth)
 		lock_map_release(map);
 }
 
-/* Whoever shares this thread next would suffer for it. */
+/* A leaked context would affect the next job of this thread. */
 static void padata_mt_check_leak(const struct padata_mt_job *job)
 {
 	WARN_ONCE(in_atomic() || rcu_preempt_depth() || lockdep_depth(current),
@@ -1034,7 +1047,7 @@ static int padata_mt_call_in_helper(struct padata_mt_run *run,
 	return err;
 }
 
-/* From now on nobody else changes how many helpers the run lacks. */
+/* Takes @run off pool.pending.  It gets none of the helpers that it lacks. */
 static void padata_mt_unlist(struct padata_mt_run *run)
 {
 	lockdep_assert_held(&pool.lock);
@@ -1047,12 +1060,13 @@ static void padata_mt_unlist(struct padata_mt_run *run)
 }
 
 /*
- * No more helpers are sent to a run that is closed, though its main thread may
- * take long to say so.  If this overlooks that it is pending, that one will not.
+ * Takes a closed run off pool.pending, because its main thread may be busy for a
+ * while.  If the check without the lock misses that it is pending, the main thread
+ * takes it off.
  */
 static void padata_mt_leave(struct padata_mt_run *run)
 {
-	/* Without the lock, for it is only a hint. */
+	/* Without the lock, as a hint. */
 	if (data_race(list_empty(&run->pending)) || !padata_mt_is_closed(run))
 		return;
 
@@ -1068,7 +1082,7 @@ static void padata_mt_take_part(struct padata_mt_worker *worker)
 
 	if (!padata_mt_may_stay(worker) || !padata_mt_join(run, t))
 		return;
-	/* The main thread waits for holders: do not dwell on what is moot. */
+	/* The main thread waits for holders: leave a closed run at once. */
 	do {
 		err = padata_mt_call_in_helper(run, t);
 	} while (!err && !padata_mt_is_closed(run) &&
@@ -1082,7 +1096,7 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 	struct padata_mt_run *run = worker->run;
 	unsigned int pflags = memalloc_flags_save(run->pflags);
 
-	/* So the last of many helpers does not wait for one thread to send them all. */
+	/* Fan-out: the last of many helpers starts earlier than if one thread sent all. */
 	if (READ_ONCE(pool.missing))
 		padata_mt_seek_helpers(PADATA_MT_FANOUT);
 
@@ -1100,14 +1114,14 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 	padata_mt_put_run(run);
 }
 
-/* Workers: who they are, and which run they work on */
+/* Workers: assignment, placement, recall and end */
 
 static bool padata_mt_has_room(void)
 {
 	return pool.helping < padata_mt_limit(atomic_read(&pool.callers));
 }
 
-/* The next node with CPUs to which no helper was sent */
+/* The next node with a CPU to which no helper was sent */
 static int padata_mt_next_node(struct padata_mt_run *run)
 {
 	unsigned int tries;
@@ -1136,7 +1150,7 @@ static void padata_mt_choose_cpu(struct padata_mt_worker *worker,
 	worker->cpu = run->cpu;
 }
 
-/* Runs get helpers by turns. */
+/* Pending runs get helpers round robin. */
 static void padata_mt_assign(struct padata_mt_worker *worker,
 			     struct padata_mt_run *run)
 {
@@ -1147,7 +1161,7 @@ static void padata_mt_assign(struct padata_mt_worker *worker,
 	worker->placing = true;
 	WRITE_ONCE(worker->run, run);
 	list_move(&worker->node, &run->sent);
-	/* For the helper, and until it is placed */
+	/* One reference for the helper, one until it is placed */
 	refcount_add(2, &run->ref);
 	padata_mt_choose_cpu(worker, run);
 	WRITE_ONCE(pool.missing, pool.missing - 1);
@@ -1157,7 +1171,7 @@ static void padata_mt_assign(struct padata_mt_worker *worker,
 		list_del_init(&run->pending);
 }
 
-/* An idle worker for a run that lacks helpers, if there are both. */
+/* Assigns an idle worker to a pending run, if there are both. */
 static struct padata_mt_worker *padata_mt_match(struct padata_mt_run **runp)
 {
 	struct padata_mt_worker *worker;
@@ -1176,7 +1190,7 @@ static struct padata_mt_worker *padata_mt_match(struct padata_mt_run **runp)
 	return worker;
 }
 
-/* Before the worker can run: it must not be seen on a CPU it has no right to. */
+/* Before the worker can run, so that it never runs on a CPU that it may not use. */
 static void padata_mt_place(struct padata_mt_worker *worker,
 			    struct padata_mt_run *run)
 {
@@ -1188,24 +1202,24 @@ static void padata_mt_place(struct padata_mt_worker *worker,
 		cpumask_and(&worker->cpus, &worker->cpus,
 			    cpumask_of_node(worker->nid));
 
-	/* Fails when these CPUs are gone; the helper will notice. */
+	/* Fails if these CPUs are gone; the helper checks that. */
 	set_cpus_allowed_ptr(task, &worker->cpus);
 	set_user_nice(task, run->nice);
 	if (task != current && cpumask_test_cpu(worker->cpu, &worker->cpus))
 		WRITE_ONCE(task->wake_cpu, worker->cpu);
 }
 
-/* Idle, unless it was assigned to another run since */
+/* The worker becomes idle. */
 static void padata_mt_make_idle(struct padata_mt_worker *worker)
 {
 	lockdep_assert_held(&pool.lock);
 
 	worker->idle_since = jiffies;
-	/* Last, because it may not be asleep. */
+	/* At the tail, because the worker may not be asleep yet. */
 	list_move_tail(&worker->node, &pool.idle);
 }
 
-/* Gives an assigned worker its CPUs.  Returns false if it was recalled meanwhile. */
+/* Places an assigned worker.  Returns false if it was recalled meanwhile. */
 static bool padata_mt_deliver(struct padata_mt_worker *worker,
 			      struct padata_mt_run *run)
 {
@@ -1225,7 +1239,7 @@ static bool padata_mt_deliver(struct padata_mt_worker *worker,
 	return sent;
 }
 
-/* Sends @max helpers at most, for the caller has something else to do. */
+/* Sends @max helpers at most, because the caller has work to do. */
 static void padata_mt_send_helpers(unsigned int max)
 {
 	struct padata_mt_worker *worker;
@@ -1233,7 +1247,7 @@ static void padata_mt_send_helpers(unsigned int max)
 	struct task_struct *task;
 
 	while (max-- && (worker = padata_mt_match(&run))) {
-		/* Once it is placed, it may help, be idle and end meanwhile. */
+		/* After its placement the worker may help, become idle and end at any time. */
 		task = get_task_struct(worker->thread.task);
 		if (padata_mt_deliver(worker, run))
 			wake_up_process(task);
@@ -1242,9 +1256,9 @@ static void padata_mt_send_helpers(unsigned int max)
 }
 
 /*
- * Takes back the workers that have not come.  One that is being placed becomes
- * idle when that is over, because nothing else may place it before.  Returns how
- * many are free now.
+ * Takes back the workers that have not started.  A worker that is being placed
+ * becomes idle after the placement, and no other thread may place it before.
+ * Returns the number of workers that are free now.
  */
 static unsigned int padata_mt_recall(struct padata_mt_run *run)
 {
@@ -1259,7 +1273,7 @@ static unsigned int padata_mt_recall(struct padata_mt_run *run)
 		list_del_init(&worker->node);
 		if (!worker->placing)
 			padata_mt_make_idle(worker);
-		/* The main thread has a reference of its own. */
+		/* Not the last reference: the main thread has one. */
 		refcount_dec(&run->ref);
 		recalled++;
 	}
@@ -1268,7 +1282,7 @@ static unsigned int padata_mt_recall(struct padata_mt_run *run)
 }
 
 /*
- * Leaves the last run, which may no longer exist, and finds another one or
+ * Leaves the last run, which may have been freed, and finds another one or
  * becomes idle.
  */
 static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
@@ -1293,7 +1307,7 @@ static struct padata_mt_run *padata_mt_next_run(struct padata_mt_worker *worker)
 	return NULL;
 }
 
-/* Comes to its run, unless it is not yet placed or was recalled. */
+/* Starts to help, unless the worker is not yet placed or was recalled. */
 static bool padata_mt_come(struct padata_mt_worker *worker)
 {
 	guard(raw_spinlock)(&pool.lock);
@@ -1305,7 +1319,7 @@ static bool padata_mt_come(struct padata_mt_worker *worker)
 	return true;
 }
 
-/* Returns false if the worker is to end instead. */
+/* Returns false if the worker is to end. */
 static bool padata_mt_wait_for_run(struct padata_mt_worker *worker)
 {
 	bool stop = false;
@@ -1360,14 +1374,14 @@ static struct padata_mt_worker *padata_mt_create_worker(void)
 	INIT_LIST_HEAD(&worker->thread.node);
 	worker->thread.task = task;
 
-	/* Bound, so that nobody else changes where it runs. */
+	/* A bound thread, so that user space cannot change its CPU mask. */
 	padata_mt_copy_housekeeping(&worker->cpus);
 	kthread_bind_mask(task, &worker->cpus);
 
 	return worker;
 }
 
-/* Workers that are new or idle may yet come to help. */
+/* New and idle workers can still be assigned. */
 static bool padata_mt_lacks_workers(void)
 {
 	guard(raw_spinlock)(&pool.lock);
@@ -1377,12 +1391,12 @@ static bool padata_mt_lacks_workers(void)
 }
 
 /*
- * For any run that lacks helpers, where there is a new run or a higher limit:
- * sends @max of them at most.
+ * Sends @max helpers at most to pending runs, after a run was added or the limit
+ * rose.
  */
 static void padata_mt_seek_helpers(unsigned int max)
 {
-	/* A run was added before: pairs with padata_mt_leave_cpu(). */
+	/* Orders adding a run before this; pairs with padata_mt_leave_cpu(). */
 	smp_mb();
 	padata_mt_send_helpers(max);
 	if (padata_mt_lacks_workers())
@@ -1421,7 +1435,7 @@ static struct padata_mt_worker *padata_mt_take_unused(void)
 	return NULL;
 }
 
-/* They have last run where that may be forbidden by now. */
+/* The last CPU of a worker may have been isolated since. */
 static void padata_mt_end_workers(void)
 {
 	struct padata_mt_worker *worker;
@@ -1429,7 +1443,7 @@ static void padata_mt_end_workers(void)
 	while ((worker = padata_mt_take_unused())) {
 		padata_mt_copy_housekeeping(&worker->cpus);
 		set_cpus_allowed_ptr(worker->thread.task, &worker->cpus);
-		/* Others would wait long for one of lowest priority to end. */
+		/* kthread_stop() waits, and a thread at nice 19 may take long to end. */
 		set_user_nice(worker->thread.task, 0);
 		kthread_stop(worker->thread.task);
 		kfree(worker);
@@ -1441,13 +1455,13 @@ static void padata_mt_manage(struct work_struct *work)
 	padata_mt_add_workers();
 	padata_mt_end_workers();
 
-	/* Only this function changes how many there are. */
+	/* Only this function changes the number of workers. */
 	if (pool.workers)
 		queue_delayed_work(system_dfl_wq, &pool.manager,
 				   1 + msecs_to_jiffies(READ_ONCE(padata_mt_idle_ms)));
 }
 
-/* The main thread's part */
+/* The main thread */
 
 static unsigned long padata_mt_left(const struct padata_mt_ctx *ctx)
 {
@@ -1459,41 +1473,41 @@ static u64 padata_mt_elapsed(const struct padata_mt_ctx *ctx)
 	return padata_mt_since(ctx->began, padata_mt_clock(ctx->late));
 }
 
-/* Where a workqueue item runs says nothing about what it is for. */
+/* The CPU mask of a workqueue worker is not that of its work item. */
 static const struct cpumask *padata_mt_own_cpus(void)
 {
 	return current->flags & PF_WQ_WORKER ? cpu_possible_mask :
 					       &current->cpus_mask;
 }
 
-/* Where helpers may run */
+/* Finds the CPUs for helpers. */
 static void padata_mt_find_cpus(struct padata_mt_run *run)
 {
-	/* A mask that changes meanwhile is read again under its lock below. */
+	/* padata_mt_and_allowed() and each helper read a mask that changes again. */
 	data_race(cpumask_and(&run->cpus, padata_mt_own_cpus(), cpu_online_mask));
 	padata_mt_and_allowed(run, &run->cpus);
 }
 
-/* One helper for so much work that waking it is nothing beside it */
+/* One helper for each PADATA_MT_WORTH_NS */
 static unsigned int padata_mt_worthwhile(u64 ns, unsigned int limit)
 {
 	return min(div_u64(ns, PADATA_MT_WORTH_NS), limit);
 }
 
-/* How many helpers would find something in @left indices */
+/* The number of helpers that find a chunk in @left indices */
 static unsigned long padata_mt_shares(const struct padata_mt_job *job,
 				      unsigned long left)
 {
 	return left / max3(job->align, job->min_chunk, 1UL);
 }
 
-/* How many helpers the job could have, if there were CPUs and work for them. */
+/* The number of helpers that the job may have, without regard to CPUs and work */
 static unsigned int padata_mt_possible(const struct padata_mt_job *job,
 				       unsigned long left)
 {
 	unsigned int limit = padata_mt_limit(1);
 
-	/* Only an upper bound: padata_mt_find_cpus() looks closer. */
+	/* An upper bound; padata_mt_find_cpus() finds the CPUs. */
 	limit = min(limit, data_race(cpumask_weight(padata_mt_own_cpus())));
 	if (job->max_threads)
 		limit = min(limit, job->max_threads - 1U);
@@ -1524,14 +1538,14 @@ padata_mt_alloc_run(unsigned int max_threads)
 }
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_alloc_run);
 
-/* Helpers are of no use to a caller that anything of lower priority delays. */
+/* A caller that has inherited a real-time priority works alone, too. */
 static bool padata_mt_may_have_helpers(void)
 {
-	/* Another task may lend its priority at any time; asked after each chunk. */
+	/* Priority inheritance can change this at any time; checked after each chunk. */
 	return padata_mt_is_served(current) && !data_race(rt_or_dl_task(current));
 }
 
-/* The innermost run that this task has a chunk of, if any */
+/* The innermost run whose chunk this task holds, or NULL */
 static struct padata_mt_run *padata_mt_present_run(void)
 {
 	struct padata_mt_calls *calls = padata_mt_own_calls();
@@ -1571,8 +1585,8 @@ static void padata_mt_describe(struct padata_mt_run *run,
 }
 
 /*
- * Gives the job a run if helpers are worth it, when @len indices take @ns, and
- * CPUs are there for them.
+ * Creates a run if helpers are worth it, given that @len indices took @ns, and if
+ * there are CPUs for them.
  */
 static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 				       unsigned long len, u64 ns)
@@ -1607,7 +1621,7 @@ static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 		ctx->run = run;
 }
 
-/* Not even two chunks, or not two threads */
+/* The job has only one chunk, or may have only one thread. */
 static bool padata_mt_is_single(const struct padata_mt_job *job)
 {
 	return job->max_threads == 1 ||
@@ -1651,7 +1665,7 @@ static unsigned long padata_mt_step_alone(struct padata_mt_ctx *ctx,
 	return chunk.len;
 }
 
-/* While nothing is known about a job, only what takes no longer than to learn it */
+/* The next chunk while the cost of an index is still being measured */
 static unsigned long padata_mt_want_alone(const struct padata_mt_job *job,
 					  unsigned long len, u64 ns,
 					  u64 elapsed)
@@ -1663,7 +1677,7 @@ static unsigned long padata_mt_want_alone(const struct padata_mt_job *job,
 		    padata_mt_max_chunk(job));
 }
 
-/* Works on the job until it is over, or has a run. */
+/* Works alone until the job has ended or has a run. */
 static void padata_mt_begin(struct padata_mt_ctx *ctx)
 {
 	const struct padata_mt_job *job = ctx->job;
@@ -1690,7 +1704,7 @@ static void padata_mt_begin(struct padata_mt_ctx *ctx)
 	}
 }
 
-/* Helpers that the run is to have beyond those that it was sent or lacks */
+/* The number of helpers to add to those that were sent or are missing */
 static void padata_mt_add_missing(struct padata_mt_run *run, unsigned int more)
 {
 	scoped_guard(raw_spinlock, &pool.lock) {
@@ -1703,7 +1717,7 @@ static void padata_mt_add_missing(struct padata_mt_run *run, unsigned int more)
 	padata_mt_seek_helpers(min(more, PADATA_MT_FANOUT));
 }
 
-/* Asks for more helpers if what is left turns out to be worth them. */
+/* Asks for more helpers if the rest of the work is worth them. */
 static void padata_mt_want_more(struct padata_mt_run *run,
 				const struct padata_mt_thread *t)
 {
@@ -1711,7 +1725,7 @@ static void padata_mt_want_more(struct padata_mt_run *run,
 	unsigned int threads = READ_ONCE(run->threads), worth;
 	unsigned int limit = READ_ONCE(run->limit);
 
-	/* Only this thread adds to them, so there may be less by now. */
+	/* Only this thread adds helpers, so both can only have become smaller. */
 	if (threads > limit)
 		return;
 
@@ -1722,7 +1736,7 @@ static void padata_mt_want_more(struct padata_mt_run *run,
 		padata_mt_add_missing(run, worth + 1 - threads);
 }
 
-/* No helper comes to this run any more, unless more are asked for. */
+/* No helper joins this run after this, unless the main thread asks for more. */
 static void padata_mt_dismiss(struct padata_mt_run *run)
 {
 	unsigned int recalled;
@@ -1737,7 +1751,7 @@ static void padata_mt_dismiss(struct padata_mt_run *run)
 		padata_mt_seek_helpers(recalled);
 }
 
-/* The policy of the caller may change during the job. */
+/* The scheduling policy of the caller may change during the job. */
 static void padata_mt_review(struct padata_mt_run *run,
 			     const struct padata_mt_thread *t)
 {
@@ -1750,14 +1764,14 @@ static void padata_mt_review(struct padata_mt_run *run,
 		return;
 	padata_mt_want_more(run, t);
 	/*
-	 * A helper that was sent may not have come to send the next ones.  Without
-	 * the lock, because all main threads ask this after each chunk.
+	 * A helper that was sent may not have run yet to send the next ones.
+	 * Without the lock, because each main thread checks this after each chunk.
 	 */
 	if (data_race(run->missing) && data_race(padata_mt_has_room()))
 		padata_mt_seek_helpers(1);
 }
 
-/* @chunks: What the main thread has had when it was alone. */
+/* @chunks: The number of chunks that the main thread took while it was alone. */
 static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 {
 	struct padata_mt_thread t = { .chunks = chunks, .slice = run->slice };
@@ -1773,7 +1787,7 @@ static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 			padata_mt_review(run, &t);
 	} while (!err);
 
-	/* The last chunk was completed nevertheless. */
+	/* A signal does not make the last chunk fail. */
 	if (killed) {
 		t.chunk.len = 0;
 		err = -EINTR;
@@ -1782,7 +1796,7 @@ static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 		padata_mt_finish(run, &t, err);
 }
 
-/* Does the chunks that helpers gave back.  There is no helper any more. */
+/* Runs the chunks that helpers gave back, after all helpers are done. */
 static void padata_mt_redo(struct padata_mt_run *run)
 {
 	struct padata_mt_progress *p = &run->progress;
@@ -1804,7 +1818,7 @@ static void padata_mt_redo(struct padata_mt_run *run)
 	}
 }
 
-/* Works on the job together with helpers until it is closed and none is left. */
+/* Works on the run until it is closed, then waits until no helper is left. */
 static void padata_mt_share(struct padata_mt_ctx *ctx)
 {
 	struct padata_mt_run *run = ctx->run;
@@ -1833,7 +1847,7 @@ static int padata_mt_cmp_ranges(const void *a, const void *b)
 	return cmp_int(x->start, y->start);
 }
 
-/* All that was handed out is completed, but for what failed. */
+/* Undoes all chunks that were taken and did not fail. */
 static void padata_mt_undo(struct padata_mt_ctx *ctx)
 {
 	struct padata_mt_range *failed = &ctx->failed;
@@ -1869,7 +1883,7 @@ static void padata_mt_end(struct padata_mt_ctx *ctx)
 		padata_mt_put_run(ctx->run);
 }
 
-/* The innermost call in progress of this task, if any */
+/* The innermost call in progress of this task, or NULL */
 static struct padata_mt_ctx *padata_mt_present_call(struct padata_mt_calls *calls)
 {
 	struct padata_mt_ctx *ctx;
@@ -1908,8 +1922,8 @@ static void padata_mt_exit(struct padata_mt_ctx *ctx)
 }
 
 /*
- * Now there may be a CPU for another job's helper.  If no such job is seen here,
- * it sees that there is a caller less.
+ * There may be a CPU for the helper of another job now.  If this does not see a
+ * pending run, the main thread of that run sees the lower number of callers.
  */
 static void padata_mt_leave_cpu(void)
 {
@@ -1931,7 +1945,7 @@ static void padata_mt_run_job(struct padata_mt_ctx *ctx)
 /**
  * padata_mt_do_job - padata_do_multithreaded() for one call site
  * @job: The job.
- * @map: Stands for waiting for the helpers of this call site's jobs.
+ * @map: The lockdep map of the call site.
  *
  * Context: See padata_do_multithreaded().
  * Return: See padata_do_multithreaded().
@@ -1949,7 +1963,7 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 
 	might_sleep();
 	padata_mt_enter(&ctx);
-	/* The helpers that this waits for hold it. */
+	/* The helpers that this call waits for hold the map. */
 	padata_mt_map_acquire(map, ctx.depth, current->flags);
 	padata_mt_map_release(map, ctx.depth);
 	trace_padata_mt_job_start(job);
@@ -1957,7 +1971,7 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 	ctx.progress.next = job->start;
 	ctx.began = padata_mt_clock(ctx.late);
 
-	/* A helper has its CPU already. */
+	/* A helper is counted already. */
 	if (!ctx.depth)
 		atomic_inc(&pool.callers);
 	padata_mt_run_job(&ctx);
@@ -1976,7 +1990,7 @@ static bool padata_mt_is_ending(const struct padata_mt_run *run)
 	       (run->job.killable && fatal_signal_pending(run->main));
 }
 
-/* Calls of this task, one in a chunk of the other */
+/* The calls of this task, each nested in a chunk of the next one */
 static bool padata_mt_is_call_ending(void)
 {
 	struct padata_mt_calls *calls = padata_mt_own_calls();
@@ -1994,7 +2008,7 @@ static bool padata_mt_is_call_ending(void)
 	return false;
 }
 
-/* What makes a helper leave at its next chunk, as far as it can wait no longer */
+/* The reasons to leave that cannot wait until the end of a chunk */
 static bool padata_mt_must_leave(const struct padata_mt_worker *self)
 {
 	return padata_mt_is_unhelped(self->run) || padata_mt_exceeds(1) ||
@@ -2003,25 +2017,25 @@ static bool padata_mt_must_leave(const struct padata_mt_worker *self)
 }
 
 /**
- * padata_mt_should_stop - ask in a thread function whether to stop
+ * padata_mt_should_stop - check in a thread function whether to stop
  *
- * For thread functions whose chunks may take long: those whose indices may become
- * much more expensive from one to the next.  max_chunk bounds how many a chunk
- * has, this how long it goes on when the job is ending: there was an error in
- * another thread, or a fatal signal to the main thread of a killable job.  It
- * also tells a helper to give its chunk back: when its CPU was isolated or taken
- * from the main thread, when an administrator wants fewer helpers, or when the
- * main thread has become one that has none (see padata_do_multithreaded()).
+ * For thread functions whose chunks may take long because the cost of an index can
+ * rise sharply.  max_chunk bounds the number of indices in a chunk.  This function
+ * bounds the time that a chunk takes after an error in another thread, or after a
+ * fatal signal to the main thread of a killable job.  It also asks a helper to give
+ * its chunk back: if its CPU was isolated or removed from the CPU mask of the main
+ * thread, if the administrator lowered max_helpers, or if the main thread now has a
+ * scheduling policy that gets no helpers (see padata_do_multithreaded()).
  *
- * A thread function that gets an error from here undoes what it did of its
- * chunk, as after any error, and returns this error.  It may also go on and
- * complete the chunk.  The main thread runs a chunk that was given back; so its
- * indices are passed to the thread function once more, later than those behind.
+ * A thread function that gets an error from this function undoes what it did of
+ * its chunk, as after any error, and returns this error.  It may also complete the
+ * chunk and return 0.  The main thread runs a chunk that was given back.  So its
+ * indices are passed to the thread function again, after higher ones.
  *
- * Context: A thread function, in the task that called it.  Any context in which
- *          that may take a raw spinlock.  Does not sleep.  Costs tens of
- *          nanoseconds, so ask about once in a microsecond or less often.
- * Return: 0 to go on.
+ * Context: A thread function, in the task that called it, where a raw spinlock may
+ *          be taken.  Does not sleep.  Costs tens of nanoseconds, so call it about
+ *          once in a microsecond or less often.
+ * Return: 0 to continue.
  *         -EINTR if the job is ending.
  *         -EAGAIN if a helper is to give back its chunk.
  */
@@ -2053,7 +2067,7 @@ VISIBLE_IF_KUNIT int padata_mt_set_max_helpers(const char *val,
 	if (err || n < 0)
 		return -EINVAL;
 	WRITE_ONCE(padata_mt_max_helpers, n);
-	/* The command line comes before there is anybody to send. */
+	/* The command line is parsed before workers exist. */
 	if (pool.ready)
 		padata_mt_seek_helpers(UINT_MAX);
 
@@ -2061,7 +2075,7 @@ VISIBLE_IF_KUNIT int padata_mt_set_max_helpers(const char *val,
 }
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_set_max_helpers);
 
-/* Workers that were idle for longer end now. */
+/* Ends the workers that have been idle for longer than the new value. */
 VISIBLE_IF_KUNIT int padata_mt_set_idle_ms(const char *val,
 					   const struct kernel_param *kp)
 {
@@ -2109,7 +2123,7 @@ unsigned int padata_mt_nr_workers(void)
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_nr_workers);
 #endif
 
-/* Comes after workqueue_init() and before the first jobs. */
+/* Runs after workqueue_init() and before the first job. */
 static int __init padata_mt_init(void)
 {
 	pool.ready = true;
@@ -2117,7 +2131,7 @@ static int __init padata_mt_init(void)
 }
 early_initcall(padata_mt_init);
 
-/* Comes after clocksource_done_booting(). */
+/* Runs after clocksource_done_booting(). */
 static int __init padata_mt_init_late(void)
 {
 	WRITE_ONCE(pool.late, true);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queue per-CPU work (QPW): the mode of each CPU, and work done for others
+ * Queue per-CPU work (QPW): the mode of each CPU, and drains of remote CPUs
  *
  * Idea and names: Leonardo Bras and Marcelo Tosatti,
  * https://lore.kernel.org/linux-mm/20260323175544.807534301@redhat.com/
@@ -9,63 +9,65 @@
 /**
  * DOC: How it works
  *
- * **The invariant.**  Whoever may be inside a section of a CPU's lock at the
- * same time as others has taken the lock's word by compare and exchange; and
- * the word is non-zero, for everybody who could meet it, as long as a section
- * lasts.  In detail, without PREEMPT_RT:
+ * **Invariant.**  Any context that can run a critical section concurrently with
+ * another CPU has acquired the lock word with cmpxchg.  While a critical section
+ * lasts, the lock word is non-zero for every context that can contend for it.
+ * Without PREEMPT_RT this means:
  *
- * - *Local mode.*  Only the CPU enters sections of its locks, with preemption
- *   off.  What can interleave is an interrupt or NMI on that CPU, which nests.
- *   It may only try locks that are not irqsave, and meets the word that a plain
- *   store has set.
- * - *Remote mode and leaving.*  The CPU and one that drains it may both want to
- *   enter.  Both use cmpxchg.  The CPU waits with preemption disabled, possibly
- *   with interrupts disabled.  The drainer holds the lock with interrupts
- *   disabled and waits for nothing meanwhile, so only a hypervisor can extend
- *   its critical section.  The drainer waits with interrupts and preemption
- *   enabled, and holds no other lock of this type.  So the CPU may do in its
- *   critical section whatever it could do before.  A drainer that must not wait
- *   tries the lock.
+ * - *Local mode.*  Only the owner, the CPU that the lock belongs to, enters
+ *   critical sections, with preemption disabled.  An interrupt or NMI on the
+ *   owner can nest in a critical section.  It may only try a lock that is not
+ *   taken with interrupts disabled, and a plain store has set the lock word that
+ *   it then reads.
+ * - *Remote mode and leaving.*  Both the owner and a drainer may enter.  Both
+ *   acquire the lock word with cmpxchg.  The owner spins with preemption
+ *   disabled, possibly with interrupts disabled.  The drainer holds the lock with
+ *   interrupts disabled and waits for nothing meanwhile, so only a hypervisor can
+ *   extend its critical section.  The drainer spins with interrupts and
+ *   preemption enabled and holds no other lock of this type.  So the owner may do
+ *   in its critical section whatever it could do without QPW.  A drainer that must
+ *   not wait tries the lock.
  *
- * What keeps the modes apart:
+ * Modes change as follows:
  *
- * - **Local to remote** happens on the CPU itself, in the stopper thread, with
- *   preemption off.  So none of its sections is in flight: a task's would have
- *   had to be preempted, an interrupt's has ended.  (An IPI would not do, as it
- *   can interrupt a section.)  The mode is published with release; a drainer
- *   reads it with acquire, and thereby sees all that the CPU did in sections of
- *   local mode, plain stores to the lock's word included.
+ * - **Local to remote.**  The owner's stopper thread writes the mode, with
+ *   preemption disabled.  No critical section of the owner is in progress then:
+ *   a task in one cannot have been preempted, and an interrupt handler has
+ *   returned.  An IPI could not do this, because it can interrupt a critical
+ *   section.  The mode is written with release semantics and a drainer reads it
+ *   with acquire semantics.  So the drainer sees everything that the owner did in
+ *   local mode, including its plain stores to the lock word.
  * - **Remote to leaving to local.**  A drainer reads the mode and drains inside
- *   one SRCU section, and begins only in remote mode.  After leaving has been
- *   written, synchronize_srcu() waits for those that did not see it.  Then the
- *   stopper thread goes to local mode on the CPU.  What drainers wrote happened
- *   before synchronize_srcu() returned, so before the CPU's first section in
- *   local mode.  The CPU itself locks alike in remote mode and in leaving, and
- *   so anybody may write leaving at any time.
- * - **Offline CPUs.**  Their mode is written under the CPU hotplug lock, so not
- *   while they come or go: it is there before their first instruction, and the
- *   same from teardown until the last callback for the dead CPU has run.  Such
- *   callbacks may find a drainer at it that began earlier.  So locking the
- *   lock of an offline CPU uses compare and exchange in any mode.
+ *   one SRCU read-side critical section, and starts in remote mode only.  After
+ *   the mode has become leaving, synchronize_srcu() waits for all drainers that
+ *   read remote.  Then the owner's stopper thread writes local.  All stores of
+ *   drainers happened before synchronize_srcu() returned, hence before the first
+ *   critical section of the owner in local mode.  The owner locks in the same way
+ *   in remote mode and in leaving, so any CPU may write leaving at any time.
+ * - **Offline CPUs.**  The mode of an offline CPU is written under the CPU hotplug
+ *   lock, so never while that CPU is coming or going.  The mode is valid before
+ *   the first instruction of a CPU that comes online, and does not change from
+ *   the start of its teardown until the last callback for the dead CPU has run.
+ *   Such a callback can meet a drainer that started earlier.  Therefore the lock
+ *   of an offline CPU is acquired with cmpxchg in every mode.
  *
- * Thus a section begins and ends in the same mode, and unlocking need not ask
- * for it: it stores zero with release in any mode.
+ * A critical section therefore begins and ends in the same mode.  The unlock does
+ * not test the mode: it stores zero with release semantics in every mode.
  *
- * On PREEMPT_RT the lock is what local_lock() is there, a spinlock that sleeps.
- * The CPU may take it and others may, in any mode; the mode only says who does
- * the work.  There a drainer could be kept waiting by an owner that has been
- * preempted by some real-time task, and lend the owner no priority because it
- * has none.  So work for a CPU in remote mode is done by a thread with a
- * real-time priority, on behalf of its caller.  A real-time task of the same or
- * a higher priority can still keep the owner from leaving its section, and then
- * nobody can drain its CPU; each such CPU has a thread of its own, so that the
- * others are drained.
+ * **PREEMPT_RT.**  The lock is the spinlock_t that local_lock() uses there, which
+ * can sleep.  The owner and other CPUs may take it in every mode.  The mode only
+ * says which task drains.  An owner that has been preempted by a real-time task
+ * can delay a drainer, and a drainer without a real-time priority has none to
+ * lend.  So a thread with a real-time priority, qpw/N, drains CPU N on behalf of
+ * the caller.  A real-time task of the same or a higher priority can still keep
+ * the owner in its critical section.  Each CPU in remote mode has its own thread,
+ * so a stalled owner delays only the drain of its own CPU.
  *
  * The drainer disables preemption once it has the lock.  It cannot do so before,
- * because it may have to sleep, unless it only tries the lock.  In between a task
- * with a priority above 50, the drainer's, can preempt it.  An owner that waits
- * then lends the drainer its own priority.  So the owner waits only for tasks on
- * the drainer's CPU that outrank both the drainer and the owner, and for the few
+ * because it may have to sleep, unless it only tries the lock.  In between, a task
+ * with a priority above that of the drainer (50) can preempt it.  An owner that
+ * waits then lends the drainer its own priority.  So the owner waits only for
+ * tasks on the drainer's CPU that outrank both of them, and for the few
  * instructions of the drainer's critical section.
  *
  * **The gate**, on PREEMPT_RT.  A drainer that waits for a lock is queued there
@@ -76,70 +78,52 @@
  * be preempted, and enters the gate with qpw_nolock_begin().  The invariant:
  * *while a CPU is inside the gate, no drainer is queued at a lock of that CPU.*
  *
- * - The CPU counts itself into qpw_gate.nolock and then reads
- *   qpw_gate.drainers.  If that is not zero, it leaves and tries no lock.
- * - The drainer counts itself into qpw_gate.drainers, then waits until nolock is
- *   zero, and only then takes the lock.  It counts itself out after its release.
+ * - The CPU increments qpw_gate.nolock and then reads qpw_gate.drainers.  If that
+ *   is not zero, it leaves the gate and tries no lock.
+ * - The drainer increments qpw_gate.drainers, spins until nolock is zero, and
+ *   only then takes the lock.  It decrements drainers after its release.
  *
- * The two full barriers pair: either the CPU sees the drainer, or the drainer
- * sees the CPU.  The CPU's sections are short and cannot be preempted, so the
- * drainer spins; a CPU that comes later sees the drainer, so the drainer spins
- * for one section at most.  A CPU in local mode has no drainer and skips the
- * gate.  A CPU that is not preemptible does not enter or leave local mode, so it
- * leaves the gate if and only if it has entered it.
+ * This is store buffering (SB in tools/memory-model), with a full barrier on each
+ * side: either the CPU sees the drainer, or the drainer sees the CPU.  The CPU
+ * cannot be preempted inside the gate and stays there for a short time, so the
+ * drainer spins.  A CPU that enters later sees the drainer, so the drainer spins
+ * for one critical section at most.  A CPU in local mode has no drainer and skips
+ * the gate.  A CPU that is not preemptible does not enter or leave local mode, so
+ * it leaves the gate if and only if it has entered it.
  *
  * A task of the CPU can wait for a lock, too: for another task of the CPU, or for
  * a drainer.  It does not run while the CPU is inside the gate, but it can be a
- * waiter before: woken up by the release, it takes the lock only once it runs.
- * So inside the gate local_qpw_trylock() fails if the lock has a waiter.  A CPU
- * in local mode has what PREEMPT_RT has without QPW.
+ * waiter already: the release wakes it up, and it takes the lock only once it
+ * runs.  So inside the gate local_qpw_trylock() fails if the lock has a waiter.  A
+ * CPU in local mode behaves as on PREEMPT_RT without QPW.
  *
- * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU
- * goes offline, its workers go on elsewhere while it still executes.  So a
- * work function is entered with migration disabled, and only on its CPU, or in
- * an SRCU section as any other drainer.  Otherwise it is dropped: the CPU is on
- * its way out, and callbacks for the dead CPU will drain it.  The worker
- * writes to the work which of the two it does, before it calls the function, and
- * a flush reads that after the work is over.
+ * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU goes
+ * offline, its workers continue elsewhere.  So the worker disables migration and
+ * calls the work function on the CPU of the work, or in an SRCU read-side critical
+ * section like any other drainer.  In all other cases it drops the work: the CPU
+ * is going offline, and callbacks for the dead CPU will drain it.  The worker
+ * records in the work whether it dropped it, before it calls the function, and a
+ * flush reads that after the work has ended.
  *
- * Work is set up as a work item and flushed as one in any mode.  If it has run
- * at once there is nothing to flush, whatever the CPU's mode is by then.
+ * Work is initialized as a work item and flushed as one in every mode.  If the
+ * caller has run it, there is nothing to flush, whatever the CPU's mode is by
+ * then.
  *
  * **Barriers.**
  *
  * - The release in qpw_publish_mode() pairs with the acquire in qpw_mode_of().
- * - The release in qpw_clear() pairs with the acquire in qpw_try_spin().
+ *   Message passing (MP): the drainer that reads remote sees the lock word of the
+ *   last critical section in local mode.
+ * - The release in qpw_clear() pairs with the acquire in qpw_try_spin().  MP: the
+ *   next holder of the lock sees the cache as the last one left it.
  * - The full barrier in qpw_enter_gate() pairs with that in
- *   qpw_announce_drainer(), the release in qpw_leave_gate() with the acquire
- *   in qpw_announce_drainer(), and the release in qpw_retract_drainer() with the
- *   acquire in qpw_enter_gate().
- * - The store of QPW_LEAVING is ordered before the wait by the barriers of
- *   synchronize_srcu(), and they pair with those of srcu_read_lock().
- *
- * **Room to leave: an owner without an atomic operation.**  Not built.  On
- * kmalloc() and kfree() it would save the two locked operations that a CPU in
- * remote mode executes and others do not, and leave it the test of a flag.
- *
- * Drainers would claim CPUs before they take their locks: set a flag of each,
- * wait for one grace period of RCU for all of them, drain, and clear the flags
- * once nobody drains any more.  The owner reads its flag with preemption off,
- * and with acquire.  Where it is clear it does what it does in local mode; where
- * it is set, compare and exchange.
- *
- * The invariant would be: *a drainer takes a lock only if every section of its
- * CPU that found the flag clear has ended.*  Such a section is a reader of RCU,
- * so the grace period sees to it.  A section that found the flag set excludes
- * drainers by the word, also if the flag is cleared before it ends; and an
- * interrupt in it, which finds the flag clear, meets the word.  Clearing the
- * flag with release hands what was drained to the owner's next section.
- *
- * What it needs is here: unlocking goes neither by mode nor by flag, and users
- * do not rely on work having been done before flush_percpu_work(), so that one
- * grace period can serve many CPUs.  What it costs is that grace period in each
- * drain: an idle CPU, and one that is nohz_full and in user space, do not notice
- * it, but one that stays in the kernel for long gets an interrupt from RCU, and
- * the caller waits for milliseconds rather than for some hundred instructions.
- * PREEMPT_RT, where sections can be preempted, would keep its lock.
+ *   qpw_announce_drainer() (SB, above).  The release in qpw_leave_gate() pairs
+ *   with the acquire in qpw_announce_drainer(), and the release in
+ *   qpw_retract_drainer() with the acquire in qpw_enter_gate().  MP: whichever of
+ *   the two comes second sees the lock as the first one left it.
+ * - The store of QPW_LEAVING is ordered before the wait for drainers by the
+ *   barriers of synchronize_srcu(), which pair with those of srcu_read_lock().
+ *   SB: either the drainer reads leaving, or synchronize_srcu() waits for it.
  */
 
 #include <linux/cpu.h>
@@ -167,15 +151,13 @@ EXPORT_SYMBOL_GPL(qpw_possible);
 DEFINE_PER_CPU_READ_MOSTLY(int, qpw_mode) = QPW_LOCAL;
 EXPORT_PER_CPU_SYMBOL_GPL(qpw_mode);
 
-/* Held while work is done for a CPU in remote mode */
+/* A drainer's read-side critical section: reading the mode and draining */
 DEFINE_STATIC_SRCU(qpw_srcu);
 
-/* Of changes of mode, one at a time */
+/* Serializes changes of modes */
 static DEFINE_MUTEX(qpw_mode_lock);
 
-/*
- * Apart from the mode, which a CPU reads all the time: others write these.
- */
+/* Not in the cacheline of the mode, because other CPUs write these. */
 struct qpw_counters {
 	atomic_long_t	queued;
 	atomic_long_t	remote_runs;
@@ -195,9 +177,9 @@ static struct qpw_counters *qpw_counters_of(int cpu)
 }
 
 /**
- * qpw_read_stats - Read what happened to a CPU's caches
+ * qpw_read_stats - Read the counters of a CPU
  * @cpu: Any possible CPU.
- * @stats: Where to store it.
+ * @stats: The result.
  *
  * Context: Any.
  */
@@ -207,7 +189,7 @@ void qpw_read_stats(int cpu, struct qpw_stats *stats)
 
 	stats->queued = atomic_long_read(&c->queued);
 	stats->remote_runs = atomic_long_read(&c->remote_runs);
-	/* Only @cpu writes it. */
+	/* Only @cpu writes this counter. */
 	stats->owner_waits = data_race(per_cpu(qpw_owner_waits, cpu));
 	stats->remote_waits = atomic_long_read(&c->remote_waits);
 	stats->longest_hold = atomic64_read(&c->longest_hold);
@@ -215,7 +197,7 @@ void qpw_read_stats(int cpu, struct qpw_stats *stats)
 EXPORT_SYMBOL_IF_KUNIT(qpw_read_stats);
 
 #ifdef CONFIG_LOCKDEP
-/* May the cache of @cpu be worked on here? */
+/* Complains if the caller has no right to work on the cache of @cpu. */
 void __qpw_check_cpu(int cpu)
 {
 	lockdep_assert(cpu == raw_smp_processor_id() || !cpu_online(cpu) ||
@@ -227,13 +209,13 @@ EXPORT_SYMBOL_GPL(__qpw_check_cpu);
 
 #ifndef CONFIG_PREEMPT_RT
 
-/* The answer holds as long as a section of @cpu's locks lasts, see DOC. */
+/* The answer is stable inside a critical section of @cpu's locks, see DOC. */
 static bool qpw_takes_spinlock(int cpu)
 {
 	return qpw_mode_of(cpu) != QPW_LOCAL || !cpu_online(cpu);
 }
 
-/* Of a CPU in local mode, which is this one */
+/* Takes a lock of this CPU, which is in local mode. */
 static bool qpw_mark_local(qpw_lock_t *lock, bool tried)
 {
 	if (!tried)
@@ -244,7 +226,7 @@ static bool qpw_mark_local(qpw_lock_t *lock, bool tried)
 	return true;
 }
 
-/* With interrupts off, which they stay if it succeeds */
+/* Called with interrupts disabled. */
 static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
 {
 	bool local = !qpw_takes_spinlock(cpu);
@@ -259,9 +241,9 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
 }
 
 /**
- * __qpw_lock_cpu - Take a given CPU's lock
+ * __qpw_lock_cpu - Take the lock of a given CPU
  * @lock: The lock.
- * @tried: It is a qpw_trylock_t.
+ * @tried: @lock is a qpw_trylock_t.
  * @cpu: The CPU whose lock it is.
  *
  * lockdep learns of each attempt before its outcome is known, so it reports a
@@ -295,15 +277,15 @@ void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 EXPORT_SYMBOL_GPL(__qpw_lock_cpu);
 
 /**
- * __qpw_trylock_cpu - Take a given CPU's lock if it is free
+ * __qpw_trylock_cpu - Take the lock of a given CPU if it is free
  * @lock: The lock.
- * @tried: It is a qpw_trylock_t.
+ * @tried: @lock is a qpw_trylock_t.
  * @cpu: The CPU whose lock it is.
  *
  * Context: Interrupts enabled, may be atomic.  Returns with interrupts disabled
  * if the lock was taken.
  *
- * Return: true if it was.
+ * Return: true if the lock was taken.
  */
 bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 {
@@ -333,11 +315,11 @@ static void qpw_note_hold(int cpu)
 }
 
 /**
- * __qpw_unlock_cpu - Release a given CPU's lock
+ * __qpw_unlock_cpu - Release the lock of a given CPU
  * @lock: The lock.
- * @cpu: Whose it is.
+ * @cpu: The CPU whose lock it is.
  *
- * Context: Interrupts are off, and stay off.
+ * Context: Interrupts disabled, and they stay disabled.
  */
 void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu)
 {
@@ -351,7 +333,7 @@ EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
 
 #endif /* !CONFIG_PREEMPT_RT */
 
-/* May this CPU be disturbed, by a thread or by the callback of a grace period? */
+/* May qpw threads and grace period callbacks run on this CPU? */
 static bool qpw_is_housekeeper(int cpu)
 {
 	guard(rcu)();
@@ -360,7 +342,7 @@ static bool qpw_is_housekeeper(int cpu)
 	       !__qpw_is_cpu_remote(cpu);
 }
 
-/* Do work for another CPU, if that is in remote mode. */
+/* Calls the work function here if the CPU of the work is in remote mode. */
 static bool qpw_run_remotely(struct qpw_struct *qpw)
 {
 	int cpu = qpw->cpu;
@@ -381,11 +363,11 @@ static bool qpw_run_remotely(struct qpw_struct *qpw)
 #ifdef CONFIG_PREEMPT_RT
 
 /**
- * struct qpw_gate - excludes drainers that wait from sections that must not wake
- * @nolock: How many such sections this CPU is inside; only this CPU writes it.
+ * struct qpw_gate - keeps drainers from waiting while their CPU must not wake tasks
+ * @nolock: How often this CPU has entered the gate; only this CPU writes it.
  * @drainers: How many drainers wait for or hold one of this CPU's locks.
  *
- * "The gate" in the overview above explains the protocol.
+ * "The gate" in the overview above describes the protocol.
  */
 struct qpw_gate {
 	unsigned int	nolock;
@@ -465,7 +447,7 @@ void qpw_leave_gate(void)
 }
 EXPORT_SYMBOL_GPL(qpw_leave_gate);
 
-/* One for each CPU, for an owner can keep it waiting for as long as it likes */
+/* One for each CPU: a stalled owner delays only its own drainer. */
 static DEFINE_PER_CPU(struct kthread_worker *, qpw_worker);
 
 struct qpw_errand {
@@ -479,13 +461,13 @@ static void qpw_errand_fn(struct kthread_work *work)
 	struct qpw_errand *errand;
 
 	errand = container_of(work, struct qpw_errand, work);
-	/* The caller holds the same: it waits for what this takes. */
+	/* The caller holds this map as well: it waits for what the function locks. */
 	lock_map_acquire(&errand->qpw->work.lockdep_map);
 	errand->done = qpw_run_remotely(errand->qpw);
 	lock_map_release(&errand->qpw->work.lockdep_map);
 }
 
-/* By a thread whose priority is worth lending to the owner of a lock */
+/* Has qpw/N call the work function, so that a preempted owner inherits its priority. */
 static bool qpw_run_for_caller(struct qpw_struct *qpw)
 {
 	struct kthread_worker *worker = READ_ONCE(per_cpu(qpw_worker, qpw->cpu));
@@ -512,7 +494,7 @@ static int qpw_start_worker(int cpu)
 	for_each_possible_cpu(other)
 		if (other != cpu && qpw_is_housekeeper(other))
 			cpumask_set_cpu(other, housekeepers);
-	/* Not on @cpu: the thread could not run while @cpu is not preemptible. */
+	/* Not on @cpu, where it could not run while the owner is not preemptible. */
 	if (cpumask_empty(housekeepers))
 		cpumask_andnot(housekeepers, cpu_possible_mask, cpumask_of(cpu));
 
@@ -553,10 +535,10 @@ static int qpw_start_worker(int cpu)
 #endif /* !CONFIG_PREEMPT_RT */
 
 /**
- * __qpw_work_fn - Do queued work
+ * __qpw_work_fn - Run queued work
  * @work: The work item in a struct qpw_struct.
  *
- * Where this is not the work's CPU, the worker's CPU went offline.
+ * If this is not the CPU of the work, that CPU has gone offline.
  */
 void __qpw_work_fn(struct work_struct *work)
 {
@@ -564,7 +546,7 @@ void __qpw_work_fn(struct work_struct *work)
 
 	migrate_disable();
 	if (likely(smp_processor_id() == qpw->cpu)) {
-		/* Not later: nothing may be left of it when its function returns. */
+		/* Not later: the work may be freed when its function returns. */
 		WRITE_ONCE(qpw->dropped, false);
 		qpw->func(qpw);
 	} else if (!qpw_run_remotely(qpw)) {
@@ -577,7 +559,7 @@ EXPORT_SYMBOL_GPL(__qpw_work_fn);
 static bool qpw_queue(int cpu, struct workqueue_struct *wq,
 		      struct qpw_struct *qpw)
 {
-	/* The work may be over, and its memory gone, once it is queued. */
+	/* Once queued, the work may end and its memory may be freed. */
 	qpw_func_t func = qpw->func;
 
 	lockdep_assert(qpw->cpu == cpu);
@@ -588,7 +570,7 @@ static bool qpw_queue(int cpu, struct workqueue_struct *wq,
 	return true;
 }
 
-/* Have a work function run by @run, or queue the work. */
+/* Calls @run for a CPU in remote mode, otherwise queues the work. */
 static bool qpw_run_or_queue(int cpu, struct workqueue_struct *wq,
 			     struct qpw_struct *qpw,
 			     bool (*run)(struct qpw_struct *qpw))
@@ -599,7 +581,7 @@ static bool qpw_run_or_queue(int cpu, struct workqueue_struct *wq,
 		return qpw_queue(cpu, wq, qpw);
 
 	lockdep_assert(qpw->cpu == cpu);
-	/* A flush waits for what the function takes, also if it runs here. */
+	/* A flush depends on what the function locks, also if it runs here. */
 	lock_map_acquire(&qpw->work.lockdep_map);
 	done = run(qpw);
 	lock_map_release(&qpw->work.lockdep_map);
@@ -614,8 +596,8 @@ bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on);
 
 /*
- * The function only tries the lock.  So nothing waits for its owner, and the
- * owner needs no priority lent: PREEMPT_RT can do without the thread.
+ * The function only tries the lock and waits for no owner.  So PREEMPT_RT does
+ * not need qpw/N and its priority.
  */
 bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
 				   struct qpw_struct *qpw)
@@ -625,9 +607,10 @@ bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on_nowait);
 
 /*
- * Which of BITS_PER_LONG CPUs were not queued for, as they are in remote mode.
- * The caller remembers that, because modes can change before it goes on, and
- * not the works, because other callers may queue the same ones.
+ * Queues work for the CPUs in local mode among BITS_PER_LONG of @cpus, and
+ * returns the others.  The caller keeps this result, because modes can change in
+ * between.  The works cannot keep it, because other callers may queue the same
+ * works.
  */
 static unsigned long qpw_queue_local(const struct cpumask *cpus, int first,
 				     struct workqueue_struct *wq,
@@ -672,10 +655,10 @@ static void qpw_publish_mode(int cpu, enum qpw_mode mode)
 	smp_store_release(per_cpu_ptr(&qpw_mode, cpu), mode);
 }
 
-/* Users of QPW that prepare a CPU for remote mode; under qpw_mode_lock */
+/* Users that prepare a CPU for remote mode; protected by qpw_mode_lock */
 static LIST_HEAD(qpw_users);
 
-/* In the stopper thread: no critical section of this CPU's locks is in flight. */
+/* Runs in the stopper thread: no critical section of this CPU is in progress. */
 static int qpw_enter_mode(void *arg)
 {
 	enum qpw_mode mode = (long)arg;
@@ -747,15 +730,15 @@ static int qpw_leave_remote(int cpu)
 }
 
 /**
- * qpw_set_remote - Put a CPU into remote mode or out of it
+ * qpw_set_remote - Put a CPU into remote mode or back into local mode
  * @cpu: Any possible CPU, online or not.
- * @remote: Whether others are to do its per-CPU work.
+ * @remote: Whether other CPUs may drain its caches.
  *
- * Context: Process context, may sleep.  Must not be called from a work function
- * of this mechanism.  Takes the CPU hotplug lock.
+ * Context: Process context, may sleep.  Must not be called from a QPW work
+ * function.  Takes the CPU hotplug lock.
  *
- * Return: 0 on success or if it is in that mode already, -EINVAL if there is no
- * such CPU, -ENOMEM or -EINTR if PREEMPT_RT cannot start the thread it needs.
+ * Return: 0 on success or if @cpu is in that mode already, -EINVAL if @cpu does
+ * not exist, -ENOMEM or -EINTR if qpw/N cannot be started on PREEMPT_RT.
  */
 int qpw_set_remote(int cpu, bool remote)
 {
@@ -782,7 +765,7 @@ EXPORT_SYMBOL_IF_KUNIT(qpw_set_remote);
  * qpw_start_remote - Put CPUs into remote mode at boot
  * @cpus: The CPUs, at least one.
  *
- * Context: On the only CPU there is, before anybody used a lock.
+ * Context: Boot, on the only CPU that runs, before the first use of a QPW lock.
  */
 void __init qpw_start_remote(const struct cpumask *cpus)
 {
