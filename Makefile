@@ -13,7 +13,7 @@
 ## make sync       write that tree's commits back to patches/ and our files;
 ##                 TOPIC= where a new commit may be of several topics
 ## make mail       `git am`-able mails in build/mail/TOPIC, for each topic or TOPIC=qpw;
-##                 ONTO=git-tree SIGNOFF=1
+##                 ONTO=git-tree ASSISTED_BY=text SIGNOFF=1
 ## make bisect     every patch builds and passes its KUnit suites, each topic on what it
 ##                 needs; TOPIC=qpw
 ##
@@ -31,7 +31,7 @@
 BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
-export BUILD LINUX ONTO TOPIC SERIES SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
+export BUILD LINUX ONTO TOPIC SERIES ASSISTED_BY SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
 	PART RUNS TORTURE_S SEED AGAIN
 
 .PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot torture bench

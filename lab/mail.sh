@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make mail BASE=7.3 [TOPIC=name] [ONTO=git tree] [SIGNOFF=1]: each topic as mails that
-# `git am` takes, in build/mail/TOPIC, proved by applying them to the base again, on top
-# of the topics that it needs and of no other. With ONTO= they are replayed on that tree's
-# HEAD, in a clone of it, and written from there.
+# make mail BASE=7.3 [TOPIC=name] [ONTO=git tree] [ASSISTED_BY=text] [SIGNOFF=1]: each
+# topic as mails that `git am` takes, in build/mail/TOPIC, proved by applying them to the
+# base again, on top of the topics that it needs and of no other. With ONTO= they are
+# replayed on that tree's HEAD, in a clone of it, and written from there. The sender is
+# git's user.name and user.email, also in new entries of MAINTAINERS. ASSISTED_BY= adds
+# a tag to each patch, see Documentation/process/coding-assistants.rst of the kernel.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
@@ -52,6 +54,14 @@ write_mails() { # FOLDER GIT-DIR RANGE [option...]
 		format-patch -q -o "$folder" --no-renames "$@" "$range"
 }
 
+# The sender's tags, after those of the patch
+add_tags() { # MAIL...
+	[ -z "${ASSISTED_BY:-}" ] || plain_git interpret-trailers --in-place \
+		--if-exists addIfDifferent --trailer "Assisted-by: $ASSISTED_BY" "$@"
+	[ -z "${SIGNOFF:-}" ] || plain_git interpret-trailers --in-place \
+		--if-exists addIfDifferent --trailer "Signed-off-by: $(sender)" "$@"
+}
+
 # git am, in a work tree that holds only the files that the mails touch
 apply_mails() { # CLONE MAIL...
 	local clone=$1 at
@@ -79,7 +89,7 @@ clone_of() { # GIT-TREE COMMIT
 
 # The mails of all patches that the topic stands on are applied, its own are written
 mail_topic() { # TOPIC
-	local head own stack onto=
+	local head own stack mail onto=
 
 	read -ra stack <<<"${STACK[$1]}"
 	head=$(SERIES_DATE=$(date +'%s %z') build_series "$base" "${stack[@]}")
@@ -95,7 +105,10 @@ mail_topic() { # TOPIC
 	apply_mails "$work/clone" "$work"/all/*.patch
 	[ -n "$onto" ] || check_result "$head"
 	write_mails "$work/mail/$1" "$work/clone/.git" "HEAD~$own..HEAD" --cover-letter \
-		${SIGNOFF:+--signoff} ${onto:+--base="$onto"}
+		${onto:+--base="$onto"}
+	for mail in "$work/mail/$1"/*; do
+		[[ $mail == */0000-cover-letter.patch ]] || add_tags "$mail"
+	done
 	fill_cover "$1" "$work/mail/$1/0000-cover-letter.patch"
 	count="${count:+$count, }$own of $1"
 }
@@ -116,4 +129,6 @@ done
 rm -rf "$mails${TOPIC:+/$TOPIC}"
 mkdir -p "$mails"
 mv "$work"/mail/* "$mails"
+[[ $(sender) != 'lab <lab@localhost>' ]] ||
+	warn "the mails have no sender, nor has the new entry of MAINTAINERS: set git config user.name and user.email, and run 'make tree mail'"
 say "mails with a cover letter for each topic are in $mails: $count"

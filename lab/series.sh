@@ -110,6 +110,16 @@ patch_new_files() {
 
 patch_diff() { awk '/^diff --git / { on = 1 } on { print }' "$1"; }
 
+# A new entry in MAINTAINERS names the sender. Stored patches have a word for that.
+SENDER='@SENDER@'
+sender() { echo "$GIT_AUTHOR_NAME <$GIT_AUTHOR_EMAIL>"; }
+name_sender() { replace_line "+M:	$SENDER" "+M:	$(sender)"; }
+unname_sender() { replace_line "+M:	$(sender)" "+M:	$SENDER"; }
+
+replace_line() { # LINE BY
+	LINE=$1 BY=$2 awk '$0 == ENVIRON["LINE"] { $0 = ENVIRON["BY"] } { print }'
+}
+
 # Put one whole file of ours into the index
 add_whole_file() { # PATCH FILE
 	local mode=100644 blob
@@ -126,7 +136,7 @@ apply_hunks() { # PATCH-PATH
 	local errors where
 
 	[ -n "$(patch_diff "$1")" ] || return 0
-	errors=$(patch_diff "$1" | in_tree apply --cached --whitespace=nowarn - 2>&1) ||
+	errors=$(patch_diff "$1" | name_sender | in_tree apply --cached --whitespace=nowarn - 2>&1) ||
 		{
 			where=$(sed -n 's/^error: \(.*\): \(patch does not apply\|does not exist.*\|already exists.*\)$/\1 (\2)/p' \
 				<<<"$errors" | paste -sd, -)

@@ -235,7 +235,7 @@ hunks_of() { # COMMIT
 ^[A-Za-z_].*$' diff-tree -p -U3 --no-renames --no-color --no-ext-diff --no-textconv \
 		--diff-algorithm=myers --indent-heuristic --inter-hunk-context=0 \
 		--src-prefix=a/ --dst-prefix=b/ "$(stored_parent "$1")" "$1" |
-		sed '/^index [0-9a-f]*\.\.[0-9a-f]*/d'
+		sed '/^index [0-9a-f]*\.\.[0-9a-f]*/d' | unname_sender
 }
 
 write_patch() { # COMMIT

@@ -4,7 +4,7 @@
 # tree, sync and mail on a kernel tree of five files.
 
 . "$(dirname "$0")/harness.sh"
-unset LINUX ONTO FORCE KEEP SIGNOFF BASE CONFIG SERIES TOPIC
+unset LINUX ONTO FORCE KEEP ASSISTED_BY SIGNOFF BASE CONFIG SERIES TOPIC
 export GIT_CONFIG_GLOBAL=/dev/null LAB_ROOM=10
 
 lines() { seq -f "int $1_%g;" 1 "$2"; }
@@ -549,6 +549,38 @@ test_mail_applies_and_gives_the_same_tree() {
 	make_am
 	am "$BUILD"/mail/pages/0001* "$BUILD"/mail/engine/0001* # in any order
 	same "$(in_tree rev-parse 'HEAD^{tree}')" "$(git -C "$T/am" rev-parse 'HEAD^{tree}')"
+}
+
+test_mail_has_the_tags_that_the_sender_asks_for() {
+	make_project
+	lab mail ASSISTED_BY='LLM sparse' SIGNOFF=1
+	same 'Link: https://example.org/1 Assisted-by: LLM sparse Signed-off-by: lab <lab@localhost>' \
+		"$(sed -n '/^Link/,/^---$/p' "$BUILD/mail/engine/0001-kernel-bring-new.patch" | sed '$d' | xargs)"
+	same 0 "$(cat "$BUILD"/mail/*/0000* | grep -c '^Assisted-by' || true)"
+	lab mail 2>"$T/out"
+	grep -q 'the mails have no sender' "$T/out"
+	! grep -q '^Assisted-by\|^Signed-off-by' "$BUILD"/mail/*/*
+}
+
+test_new_entry_of_maintainers_names_the_sender() {
+	make_project
+	local patch=$patches/engine/kernel-bring-new.patch
+
+	printf 'OTHERS\nM:\tX <x@x>\n' >"$T/linux/MAINTAINERS"
+	lab tree
+	printf 'NEW\nM:\tlab <lab@localhost>\nF:\tkernel/new.c\n' >>"$tree/MAINTAINERS"
+	in_tree commit -q -a -m 'fixup! kernel: bring new'
+	lab sync
+	grep -qx '+M:	@SENDER@' "$patch"
+	git -C "$T/p" config user.name 'A \& B'
+	git -C "$T/p" config user.email b@b
+	lab tree
+	grep -qxF 'M:	A \& B <b@b>' "$tree/MAINTAINERS"
+	lab sync
+	grep -qx '+M:	@SENDER@' "$patch"
+	lab mail >"$T/out" 2>&1
+	grep -qxF '+M:	A \& B <b@b>' "$BUILD/mail/engine/0001-kernel-bring-new.patch"
+	! grep -q 'no sender' "$T/out"
 }
 
 test_mail_of_one_topic() {
