@@ -1644,6 +1644,10 @@ static void pmt_test_stop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
 }
 
+/* The priority of main threads that are SCHED_FIFO, and a lower one */
+#define PMT_FIFO		50
+#define PMT_FIFO_HOG		10
+
 /* A main thread takes an RT policy; a helper gives its chunk back, or leaves. */
 struct pmt_policy {
 	struct pmt_fixture	*fx;
@@ -1657,7 +1661,9 @@ struct pmt_policy {
 
 static void pmt_set_policy(struct kunit *test, int policy)
 {
-	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+	struct sched_param param = {
+		.sched_priority = policy == SCHED_FIFO ? PMT_FIFO : 0,
+	};
 
 	KUNIT_EXPECT_EQ(test, sched_setscheduler_nocheck(current, policy, &param),
 			0);
@@ -1739,6 +1745,141 @@ static void pmt_test_policy(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, p.given_back, i % 2);
 		KUNIT_EXPECT_EQ(test, p.after, 0);
 	}
+}
+
+/*
+ * A main thread becomes SCHED_FIFO while a helper has a chunk, and on each of their
+ * CPUs a SCHED_FIFO task of lower priority never sleeps.  The hogs end by themselves
+ * before the deadline server lets any other task run.
+ */
+#define PMT_RIVAL_MS		800
+#define PMT_RIVALS		2
+
+struct pmt_rival {
+	struct pmt_rivalry	*all;
+	struct task_struct	*task;
+	bool			busy;
+	struct completion	done;
+};
+
+struct pmt_rivalry {
+	struct kunit		*test;
+	struct task_struct	*main;
+	struct completion	helped;
+	bool			begun;
+	bool			over;
+	int			helper_policy;
+	unsigned int		helper_prio;
+	struct pmt_rival	rivals[PMT_RIVALS];
+};
+
+static int pmt_rival_fn(void *arg)
+{
+	struct pmt_rival *rival = arg;
+	u64 end = ktime_get_ns() + PMT_RIVAL_MS * NSEC_PER_MSEC;
+
+	WRITE_ONCE(rival->busy, true);
+	while (!READ_ONCE(rival->all->over) && ktime_get_ns() < end)
+		cond_resched();
+	WRITE_ONCE(rival->busy, false);
+
+	kthread_complete_and_exit(&rival->done, 0);
+}
+
+/* Before any of them runs, because they keep kthreadd from its CPU. */
+static void pmt_create_rivals(struct pmt_rivalry *all,
+			      const struct cpumask *cpus)
+{
+	struct sched_param param = { .sched_priority = PMT_FIFO_HOG };
+	struct pmt_rival *rival = all->rivals;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, cpus) {
+		rival->all = all;
+		init_completion(&rival->done);
+		rival->task = kthread_create(pmt_rival_fn, rival,
+					     "test_padata_mt");
+		KUNIT_ASSERT_FALSE(all->test, IS_ERR(rival->task));
+		kthread_bind(rival->task, cpu);
+		sched_setscheduler_nocheck(rival->task, SCHED_FIFO, &param);
+		rival++;
+	}
+}
+
+static unsigned int pmt_count_busy(const struct pmt_rivalry *all)
+{
+	unsigned int i, busy = 0;
+
+	for (i = 0; i < PMT_RIVALS; i++)
+		busy += READ_ONCE(all->rivals[i].busy);
+
+	return busy;
+}
+
+static void pmt_start_rivals(struct pmt_rivalry *all)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+	unsigned int i;
+
+	pmt_set_policy(all->test, SCHED_FIFO);
+	for (i = 0; i < PMT_RIVALS; i++)
+		wake_up_process(all->rivals[i].task);
+	while (pmt_count_busy(all) < PMT_RIVALS && time_before(jiffies, end))
+		usleep_range(100, 200);
+	WRITE_ONCE(all->begun, true);
+}
+
+static int pmt_rivalry_fn(unsigned long start, unsigned long end, void *arg)
+{
+	unsigned long patience = jiffies + PMT_PATIENCE;
+	struct pmt_rivalry *all = arg;
+
+	if (current == all->main) {
+		wait_for_completion_timeout(&all->helped, PMT_PATIENCE);
+		pmt_start_rivals(all);
+		return 0;
+	}
+	complete_all(&all->helped);
+	while (!READ_ONCE(all->begun) && time_before(jiffies, patience))
+		cond_resched();
+	pmt_compute(NSEC_PER_MSEC);
+	all->helper_policy = current->policy;
+	all->helper_prio = current->rt_priority;
+
+	return 0;
+}
+
+/* The main thread need not wait until the hogs end: the helper beats them, too. */
+static void pmt_test_becomes_rt(struct kunit *test)
+{
+	struct cpumask *cpus = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+	struct pmt_rivalry all = { .test = test, .main = current };
+	struct padata_mt_job job = {
+		.thread_fn = pmt_rivalry_fn, .fn_arg = &all, .size = 2,
+		.max_threads = 2, .eager = true,
+	};
+	unsigned int i, busy;
+
+	pmt_need_cpus(test, PMT_RIVALS);
+	KUNIT_ASSERT_NOT_NULL(test, cpus);
+	pmt_find_cpus(cpus);
+	while (cpumask_weight(cpus) > PMT_RIVALS)
+		cpumask_clear_cpu(cpumask_last(cpus), cpus);
+	set_cpus_allowed_ptr(current, cpus);
+	init_completion(&all.helped);
+	pmt_create_rivals(&all, cpus);
+
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	busy = pmt_count_busy(&all);
+	WRITE_ONCE(all.over, true);
+	for (i = 0; i < PMT_RIVALS; i++)
+		wait_for_completion(&all.rivals[i].done);
+	pmt_set_policy(test, SCHED_NORMAL);
+
+	KUNIT_EXPECT_TRUE(test, all.begun);
+	KUNIT_EXPECT_EQ(test, busy, PMT_RIVALS);
+	KUNIT_EXPECT_EQ(test, all.helper_policy, SCHED_FIFO);
+	KUNIT_EXPECT_EQ(test, all.helper_prio, PMT_FIFO);
 }
 
 /* A main thread that waits sleeps until the helper is done. */
@@ -2593,6 +2734,7 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE_PARAM(pmt_test_max_chunk, pmt_max_chunk_gen_params),
 	KUNIT_CASE(pmt_test_stop),
 	KUNIT_CASE(pmt_test_policy),
+	KUNIT_CASE(pmt_test_becomes_rt),
 	KUNIT_CASE(pmt_test_sleep),
 	KUNIT_CASE(pmt_test_narrowed),
 	KUNIT_CASE(pmt_test_eager),
