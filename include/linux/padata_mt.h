@@ -2,8 +2,8 @@
 /*
  * padata_mt.h - multithreaded jobs
  *
- * A job calls a function on every part of a range, in the calling task and,
- * where the work is worth it and CPUs can be had, in helper threads::
+ * A job calls a function on every part of a range: in the calling task and, if
+ * the work is worth it and CPUs are available, in helper threads::
  *
  *	static int clear_some(unsigned long start, unsigned long end, void *arg)
  *	{
@@ -42,12 +42,12 @@
 #include <linux/types.h>
 
 /**
- * struct padata_mt_stats - what a multithreaded job took
+ * struct padata_mt_stats - statistics of a multithreaded job
  *
- * @threads: Threads that ran at least one chunk, the main thread included.  A
- *           helper that helped another job in between counts once more.
- * @chunks: Calls of the thread function.
- * @ns: Nanoseconds from the call to its end, without undoing.
+ * @threads: The number of threads that ran at least one chunk, including the main
+ *           thread.  A helper that leaves for another job and returns counts again.
+ * @chunks: The number of calls of the thread function.
+ * @ns: The duration of the job in nanoseconds, without undo_fn.
  */
 struct padata_mt_stats {
 	unsigned int	threads;
@@ -59,35 +59,34 @@ struct padata_mt_stats {
  * struct padata_mt_job - represents one multithreaded job
  *
  * @thread_fn: Called for each chunk of work, on [start, end).  Returns 0, or an
- *             error, which ends the job.  undo_fn is not called for a chunk
- *             that failed: a job with an undo_fn must undo its part here, a
- *             job without one may keep it.  Chunks begin in ascending order,
- *             but run at the same time.  See padata_mt_should_stop() for chunks
- *             that take long: its -EAGAIN does not end the job, and the main
- *             thread runs such a chunk again after later ones.
+ *             error, which ends the job.  padata does not call undo_fn for a chunk
+ *             that failed: if the job has an undo_fn, thread_fn undoes its part,
+ *             otherwise it may keep it.  Chunks start in ascending order and run
+ *             concurrently.  A thread_fn that takes long should call
+ *             padata_mt_should_stop().  If it returns -EAGAIN from there, the job
+ *             continues, and the main thread runs this chunk again after later ones.
  * @undo_fn: Called after an error, by the main thread alone, for each maximal
- *           range of what thread_fn completed, in ascending order.  May be
- *           NULL.
+ *           range that thread_fn has completed, in ascending order.  May be NULL.
  * @fn_arg: The argument of thread_fn and undo_fn.
- * @start: The first index.  What an index stands for is up to the job.
- * @size: How many indices there are.  0 is a job that has nothing to do.
- * @align: Where one chunk ends and the next one begins is a multiple of this,
- *         in indices.  0 means 1.
- * @min_chunk: The fewest indices that are worth a call of the thread function.
- *             Only the first and the last chunk may have fewer.  0 means 1.
- * @max_chunk: The most indices of a chunk, rounded up to @align; @min_chunk comes
- *             first.  It bounds how long a chunk can take if its indices turn
- *             out to be much more expensive than those before it.  0 means 4096,
- *             or 16 times the larger of @min_chunk and @align if that is more;
+ * @start: The first index.  The job defines what an index stands for.
+ * @size: The number of indices.  A job of size 0 does nothing.
+ * @align: Each boundary between two chunks is a multiple of this, in indices.  0
+ *         means 1.
+ * @min_chunk: The minimum number of indices in a chunk.  Only the first and the last
+ *             chunk may be smaller.  0 means 1.
+ * @max_chunk: The maximum number of indices in a chunk, rounded up to @align.
+ *             @min_chunk takes precedence.  It bounds the time that a chunk takes if
+ *             its indices are much more expensive than those before it.  0 means
+ *             4096, or 16 times the larger of @min_chunk and @align if that is more.
  *             4096 indices of a millisecond each take four seconds.
- * @max_threads: The most calls of the thread function at any time.  0 means as
+ * @max_threads: The maximum number of concurrent calls of thread_fn.  0 means as
  *               many as the system allows.
- * @numa_aware: Spread helpers over the nodes that have CPUs, and keep each on
- *              its node.
- * @eager: Each index is known to be worth a helper: do not measure first.
+ * @numa_aware: Spread helpers over the nodes with CPUs, and keep each helper on its
+ *              node.
+ * @eager: Each index is worth a helper, so ask for helpers without measuring.
  * @killable: A fatal signal to the calling task ends the job with -EINTR.
- * @boot_all_cpus: Before the system runs, use isolated CPUs too.
- * @stats: Where to report what the job took, may be NULL.
+ * @boot_all_cpus: During boot, use isolated CPUs as well.
+ * @stats: Where to store the statistics of the job.  May be NULL.
  */
 struct padata_mt_job {
 	int			(*thread_fn)(unsigned long start,
@@ -110,21 +109,20 @@ struct padata_mt_job {
 
 /**
  * padata_do_multithreaded - run a multithreaded job
- * @job: Description of the job.  It is not changed and can be run again.
+ * @job: The description of the job.  It is not changed and can be used again.
  *
- * Calls the job's thread function on chunks that together make up the job, each
- * index in exactly one of them, except that a chunk that a helper gives back is
- * run again (see padata_mt_should_stop()).  If only one thread is allowed, or the work is
- * enough for only one chunk, there is one call, in the calling task, over the
- * whole range (more if the job is killable or has a max_chunk).  Otherwise the calling task
- * begins alone, and helpers join it when its progress says that the rest is
- * worth it, or at once if the job is eager.  Without memory, CPUs or helpers to
- * be had, it stays alone.
+ * Calls the thread function of the job on chunks that together make up the job.
+ * Each index is in exactly one chunk, except that a chunk that a helper gives back
+ * runs again (see padata_mt_should_stop()).  If only one thread is allowed, or the
+ * work is only one chunk, there is one call, in the calling task, for the whole range
+ * (more if the job is killable or has a max_chunk).  Otherwise the calling task
+ * starts alone.  Helpers join it when its progress shows that the rest is worth it,
+ * or at once if the job is eager.  If memory, CPUs or helpers are not available, the
+ * job runs with fewer threads.
  *
- * Helpers run on the CPUs that the calling task may use at that time (those of a
- * workqueue item: all), except isolated and nohz_full ones, and after boot at the
- * lowest nice value.  A caller of a real-time or deadline policy, or of SCHED_IDLE,
- * has none.
+ * Helpers run on the CPUs that the calling task may use at that time, except isolated
+ * and nohz_full ones; a work item may use all CPUs.  After boot helpers run at nice
+ * 19.  A caller with a real-time or deadline policy, or with SCHED_IDLE, gets none.
  *
  * This follows ktask and padata's multithreaded jobs by Daniel Jordan; see
  * https://lore.kernel.org/linux-mm/20181105165558.11698-1-daniel.m.jordan@oracle.com/
@@ -153,7 +151,7 @@ struct padata_mt_job {
 
 /* private: */
 
-/* Chunks of a job without max_chunk: indices, and multiples of the least chunk */
+/* The default of max_chunk: indices, and multiples of the smallest chunk */
 #define PADATA_MT_MAX_CHUNK	4096UL
 #define PADATA_MT_MAX_LEAST	16UL
 
@@ -215,13 +213,13 @@ int padata_mt_should_stop(void);
 
 #else
 
-/* Here a job ends early between two calls only; max_chunk bounds each. */
+/* Without helpers a job can end early only between two calls. */
 static inline int padata_mt_should_stop(void)
 {
 	return 0;
 }
 
-/* Calls in a killable job; about as many chances to end it. */
+/* The number of calls in a killable job, between which a signal can end it */
 #define PADATA_MT_SERIAL_CHUNKS	64
 
 static inline int padata_mt_do_job(const struct padata_mt_job *job,
