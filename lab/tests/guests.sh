@@ -286,6 +286,10 @@ qemu() {
 	boot 'qemu padata nohz_full=3' "$guest" qemu 4 \
 		'kunit.enable=0 nohz_full=3 TEST=padata:isolation.sh'
 	require 'qemu padata nohz_full=3' 'bound to an isolated CPU: no helper'
+	# Only the caller: a helper that sleeps as an idle task does is none of its business
+	EXPECT='INFO: task sh:[0-9]+ blocked for more than' boot 'qemu hung task' "$guest" qemu 2 \
+		'kunit.enable=0 PROVOKE=hung_task TEST=padata:hung_task.sh'
+	require 'qemu hung task' 'a wait longer than the limit: a report'
 	# Enough memory that one thread would take 100 ms
 	MEM=32G boot 'qemu deferred init' "$guest" qemu 4 \
 		'kunit.enable=0 TEST=padata:deferred_init.sh'

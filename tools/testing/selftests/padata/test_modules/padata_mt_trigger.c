@@ -51,6 +51,7 @@
  * @us: Sleep so many microseconds for each index.
  * @jump: Only indices from this one on cost that, 0 for all.
  * @ask: Ask after each index whether to stop.
+ * @helper_ms: Chunks in helpers sleep so many milliseconds, as idle tasks do.
  * @meet: Chunks wait until so many threads had one.
  * @lift: Chunks in helpers wait until they have the nice value of the caller.
  * @hold: Chunks wait until "go" is written.
@@ -69,6 +70,7 @@ struct trigger_request {
 	unsigned long	us;
 	unsigned long	jump;
 	unsigned long	ask;
+	unsigned long	helper_ms;
 	unsigned long	meet;
 	unsigned long	lift;
 	unsigned long	hold;
@@ -93,6 +95,7 @@ static const struct {
 	TRIGGER_KEY(us),
 	TRIGGER_KEY(jump),
 	TRIGGER_KEY(ask),
+	TRIGGER_KEY(helper_ms),
 	TRIGGER_KEY(meet),
 	TRIGGER_KEY(lift),
 	TRIGGER_KEY(hold),
@@ -328,6 +331,9 @@ static int trigger_thread_fn(unsigned long start, unsigned long end, void *arg)
 	wake_up_all(&tr->changed);
 
 	met = trigger_wait(tr);
+	/* The hung task detector does not look at interruptible tasks. */
+	if (helps && tr->want.helper_ms)
+		msleep_interruptible(tr->want.helper_ms);
 	if (tr->want.lock)
 		scoped_guard(mutex, &trigger_lock);
 	if (tr->want.us)
