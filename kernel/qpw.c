@@ -54,6 +54,26 @@
  * A critical section therefore begins and ends in the same mode.  The unlock does
  * not test the mode: it stores zero with release semantics in every mode.
  *
+ * **Raw spinlocks.**  A cache whose critical sections must not sleep on PREEMPT_RT
+ * has a raw spinlock for each CPU instead of a lock of this type, see
+ * qpw_owner_needs_lock().  Every access disables interrupts.  The invariant: *in
+ * local mode only the owner accesses the cache; in all other modes, and while the
+ * CPU is offline, each access holds the raw spinlock.*
+ *
+ * - The owner reads its mode after it has disabled interrupts, in an interrupt
+ *   handler as well.  Only the stopper thread of the owner enters and ends local
+ *   mode, so the answer holds until the owner enables interrupts.
+ * - A drainer reads the mode and drains in one RCU read-side critical section, and
+ *   starts in remote mode only.  After the mode has become leaving,
+ *   synchronize_rcu() waits for all drainers that read remote.  Then the owner
+ *   enters local mode.  A work function is such a drainer, too: there,
+ *   synchronize_srcu() waits.
+ * - A callback for a dead CPU can meet a drainer that found the CPU online, so it
+ *   takes the lock in every mode.
+ * - A holder drops a bounded number of references and takes no other lock.  Raw
+ *   spinlocks are fair: the owner waits for one drain of each other CPU at most,
+ *   and all but the first of these find an empty cache.
+ *
  * **PREEMPT_RT.**  The lock is the spinlock_t that local_lock() uses there, which
  * can sleep.  The owner and other CPUs may take it in every mode.  The mode only
  * says which task drains.  An owner that has been preempted by a real-time task
@@ -124,6 +144,8 @@
  * - The store of QPW_LEAVING is ordered before the wait for drainers by the
  *   barriers of synchronize_srcu(), which pair with those of srcu_read_lock().
  *   SB: either the drainer reads leaving, or synchronize_srcu() waits for it.
+ *   For raw spinlocks, the barriers of synchronize_rcu() do the same for drainers
+ *   in RCU read-side critical sections.
  */
 
 #include <linux/cpu.h>
@@ -131,7 +153,6 @@
 #include <linux/debugfs.h>
 #include <linux/init.h>
 #include <linux/kthread.h>
-#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/qpw.h>
@@ -655,48 +676,12 @@ static void qpw_publish_mode(int cpu, enum qpw_mode mode)
 	smp_store_release(per_cpu_ptr(&qpw_mode, cpu), mode);
 }
 
-/* Users that prepare a CPU for remote mode; protected by qpw_mode_lock */
-static LIST_HEAD(qpw_users);
-
 /* Runs in the stopper thread: no critical section of this CPU is in progress. */
 static int qpw_enter_mode(void *arg)
 {
-	enum qpw_mode mode = (long)arg;
-	struct qpw_user *user;
-
-	/* No task of this CPU runs between these calls and the new mode. */
-	if (mode == QPW_REMOTE)
-		list_for_each_entry(user, &qpw_users, node)
-			user->enter();
-	qpw_publish_mode(smp_processor_id(), mode);
+	qpw_publish_mode(smp_processor_id(), (long)arg);
 	return 0;
 }
-
-static int qpw_enter_user(void *user)
-{
-	((struct qpw_user *)user)->enter();
-	return 0;
-}
-
-void __qpw_register_user(struct qpw_user *user)
-{
-	int cpu;
-
-	guard(cpus_read_lock)();
-	guard(mutex)(&qpw_mode_lock);
-	list_add_tail(&user->node, &qpw_users);
-	for_each_online_cpu(cpu)
-		if (qpw_mode_of(cpu) != QPW_LOCAL)
-			stop_one_cpu(cpu, qpw_enter_user, user);
-}
-EXPORT_SYMBOL_GPL(__qpw_register_user);
-
-void __qpw_unregister_user(struct qpw_user *user)
-{
-	guard(mutex)(&qpw_mode_lock);
-	list_del(&user->node);
-}
-EXPORT_SYMBOL_GPL(__qpw_unregister_user);
 
 static int qpw_change_mode(int cpu, enum qpw_mode mode)
 {
@@ -709,6 +694,8 @@ static int qpw_change_mode(int cpu, enum qpw_mode mode)
 static long qpw_wait_for_drainers(void *unused)
 {
 	synchronize_srcu(&qpw_srcu);
+	/* Drainers that take a raw spinlock, see qpw_owner_needs_lock() */
+	synchronize_rcu();
 	return 0;
 }
 

@@ -32,6 +32,7 @@
 #include <linux/sched/rt.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/swap.h>
 #include <linux/workqueue.h>
 
 #ifdef CONFIG_X86_LOCAL_APIC
@@ -39,6 +40,7 @@
 #endif
 
 #define QT_DRAINS	30
+#define QT_BH_DRAINS	2000
 #define QT_FLIPS	8
 #define QT_INTERRUPTS	100
 #define QT_OBJECTS	300
@@ -1477,58 +1479,6 @@ static void qt_test_nowait_in_local_mode(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, work->trytaken, 1);
 }
 
-#ifdef CONFIG_QPW
-/* Users that are told when a CPU enters remote mode, and what they found then */
-static DEFINE_PER_CPU(int, qt_entered);
-static bool qt_entered_preemptible, qt_entered_late;
-
-static void qt_enter(void)
-{
-	this_cpu_inc(qt_entered);
-	qt_entered_preemptible |= preemptible();
-	qt_entered_late |= qpw_is_cpu_remote(smp_processor_id());
-}
-
-static struct qpw_user qt_user = { .enter = qt_enter };
-
-static void qt_check_entered(struct kunit *test, int entered, bool late)
-{
-	int cpu;
-
-	for_each_online_cpu(cpu) {
-		KUNIT_EXPECT_EQ(test, per_cpu(qt_entered, cpu), entered);
-		per_cpu(qt_entered, cpu) = 0;
-	}
-	KUNIT_EXPECT_FALSE(test, qt_entered_preemptible);
-	KUNIT_EXPECT_EQ(test, qt_entered_late, late);
-	qt_entered_late = false;
-}
-
-static void qt_test_user(struct kunit *test)
-{
-	qt_set_modes(test, QT_LOCAL);
-	qpw_register_user(&qt_user);
-	qt_check_entered(test, 0, false);
-	qt_set_modes(test, QT_REMOTE);
-	qt_check_entered(test, 1, false);
-	qt_set_modes(test, QT_LOCAL);
-	qt_check_entered(test, 0, false);
-	qpw_unregister_user(&qt_user);
-
-	/* Not forgotten, nor called for CPUs that do not need it any more */
-	qt_set_modes(test, QT_REMOTE);
-	qt_check_entered(test, 0, false);
-	qpw_register_user(&qt_user);
-	qt_check_entered(test, 1, true);
-	qpw_unregister_user(&qt_user);
-}
-#else
-static void qt_test_user(struct kunit *test)
-{
-	qt_need_modes(test);
-}
-#endif
-
 /* Work that has begun, or that waits behind other work, when the mode flips */
 static void qt_test_flip_before_flush(struct kunit *test)
 {
@@ -1630,6 +1580,53 @@ static void qt_test_leaving_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, qpw_mode_of(cpu), QPW_LOCAL);
 }
 
+/* Is like a drainer that takes a raw spinlock, but can be preempted. */
+struct qt_rcu_drainer {
+	int			cpu;
+	bool			inside;
+	enum qpw_mode		mode;
+	struct completion	done;
+};
+
+/* Long enough for the CPU to get to local mode if nothing waits for this */
+static int qt_drain_in_rcu(void *data)
+{
+	struct qt_rcu_drainer *drainer = data;
+	int cpu = drainer->cpu;
+	unsigned long end;
+
+	rcu_read_lock();
+	if (qpw_is_cpu_remote(cpu))
+		qt_tell(&drainer->inside);
+	while (qpw_is_cpu_remote(cpu))
+		cpu_relax();
+	end = jiffies + HZ / 5;
+	while (qpw_mode_of(cpu) != QPW_LOCAL && time_before(jiffies, end))
+		cpu_relax();
+	drainer->mode = qpw_mode_of(cpu);
+	rcu_read_unlock();
+	complete(&drainer->done);
+	return 0;
+}
+
+/* See qpw_owner_needs_lock(). */
+static void qt_test_leaving_waits_for_rcu(struct kunit *test)
+{
+	int cpu = qt_need_other_cpu(test);
+	struct qt_rcu_drainer drainer = { .cpu = cpu };
+
+	if (!IS_ENABLED(CONFIG_PREEMPT_RCU))
+		kunit_skip(test, "needs CONFIG_PREEMPT_RCU");
+	qt_set_modes(test, QT_REMOTE);
+	init_completion(&drainer.done);
+	kthread_run(qt_drain_in_rcu, &drainer, "qpw_test_drain");
+	qt_wait_for(&drainer.inside);
+	qt_set_remote(test, cpu, false);
+	wait_for_completion(&drainer.done);
+	KUNIT_EXPECT_EQ(test, drainer.mode, QPW_LEAVING);
+	KUNIT_EXPECT_EQ(test, qpw_mode_of(cpu), QPW_LOCAL);
+}
+
 /* Where the drain of one CPU lasts, others are drained. */
 static void qt_test_drains_are_independent(struct kunit *test)
 {
@@ -1658,6 +1655,11 @@ static void qt_test_drains_are_independent(struct kunit *test)
 }
 #else
 static void qt_test_leaving_waits(struct kunit *test)
+{
+	qt_need_modes(test);
+}
+
+static void qt_test_leaving_waits_for_rcu(struct kunit *test)
 {
 	qt_need_modes(test);
 }
@@ -2008,57 +2010,248 @@ static void qt_test_offline_before_run(struct kunit *test)
 #endif
 
 #ifdef CONFIG_BUFFER_HEAD
-static long qt_read_block(void *file)
-{
-	struct block_device *bdev = file_bdev(file);
 
-	return (long)__bread(bdev, 0, bdev_logical_block_size(bdev));
+/* More blocks than a CPU caches */
+#define QT_BLOCKS	24
+
+struct qt_disk {
+	struct file		*file;
+	struct block_device	*bdev;
+	struct buffer_head	*bhs[QT_BLOCKS];
+};
+
+/* On a CPU of its own: looks up blocks, again and again. */
+struct qt_reader {
+	struct qt_disk		*disk;
+	struct task_struct	*task;
+	unsigned long		reads;
+	unsigned long		errors;
+};
+
+static struct buffer_head *qt_read_block(struct qt_disk *disk, int block)
+{
+	return __bread(disk->bdev, block, block_size(disk->bdev));
 }
 
-/* Who else than this test has a reference? */
-static int qt_count_others(struct buffer_head *bh, int own)
+/* Holds a reference to each of the buffer heads, so that their counts stay */
+static struct qt_disk *qt_open_disk(struct kunit *test)
 {
-	return atomic_read(&bh->b_count) - own;
+	struct qt_disk *disk = kunit_kzalloc(test, sizeof(*disk), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, disk);
+	disk->file = bdev_file_open_by_dev(MKDEV(RAMDISK_MAJOR, 0),
+					   BLK_OPEN_READ, NULL, NULL);
+	if (IS_ERR(disk->file))
+		kunit_skip(test, "needs a RAM disk");
+	disk->bdev = file_bdev(disk->file);
+	for (i = 0; i < QT_BLOCKS; i++) {
+		disk->bhs[i] = qt_read_block(disk, i);
+		KUNIT_EXPECT_NOT_NULL(test, disk->bhs[i]);
+	}
+	invalidate_bh_lrus();
+	return disk;
 }
 
-static void qt_check_buffer_heads(struct kunit *test, struct file *file,
-				  int cpu)
+static void qt_close_disk(struct qt_disk *disk)
 {
-	struct buffer_head *bh, *again;
+	int i;
 
-	bh = (void *)work_on_cpu(cpu, qt_read_block, file);
-	KUNIT_ASSERT_NOT_NULL(test, bh);
-	KUNIT_EXPECT_EQ(test, qt_count_others(bh, 1), 1);
-
-	qt_set_remote(test, cpu, true);
-	KUNIT_EXPECT_EQ(test, qt_count_others(bh, 1), 0);
-	again = (void *)work_on_cpu(cpu, qt_read_block, file);
-	KUNIT_EXPECT_PTR_EQ(test, again, bh);
-	KUNIT_EXPECT_EQ(test, qt_count_others(bh, 2), 0);
-	brelse(again);
-	brelse(bh);
+	for (i = 0; i < QT_BLOCKS; i++)
+		brelse(disk->bhs[i]);
+	bdev_fput(disk->file);
 }
 
-/* A CPU that enters remote mode gives its buffer heads back, and keeps none. */
+/* The references that CPUs have cached */
+static int qt_count_cached(struct qt_disk *disk, int block)
+{
+	return atomic_read(&disk->bhs[block]->b_count) - 1;
+}
+
+static long qt_look_up(void *data)
+{
+	brelse(qt_read_block(data, 0));
+	return 0;
+}
+
+static void qt_drain_bh_lrus(void)
+{
+	invalidate_bh_lrus();
+}
+
+/* Drains the LRUs of buffer heads, too; not available to modules */
+static void qt_drain_folios(void)
+{
+	if (IS_BUILTIN(CONFIG_QPW_KUNIT_TEST))
+		lru_add_drain_all();
+	else
+		invalidate_bh_lrus();
+}
+
+/* With interrupts disabled: does another CPU need this one to get on? */
+static int qt_be_deaf(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+
+	local_irq_disable();
+	qt_tell(&m->held);
+	m->taken = qt_spin_for(&m->answered);
+	local_irq_enable();
+	complete(&m->ready);
+	return 0;
+}
+
+/* Retried: on a busy machine the drain may come too late. */
+static bool qt_drains_deaf_cpu(struct kunit *test, struct qt_disk *disk,
+			       int cpu, void (*drain)(void))
+{
+	unsigned long end = jiffies + QT_PATIENCE;
+	struct qt_meeting m;
+
+	do {
+		m = (struct qt_meeting){};
+		work_on_cpu(cpu, qt_look_up, disk);
+		KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), 1);
+		qt_start(test, &m, cpu, qt_be_deaf);
+		qt_wait_for(&m.held);
+		drain();
+		qt_tell(&m.answered);
+		wait_for_completion(&m.ready);
+		KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), 0);
+	} while (!m.taken && time_before(jiffies, end));
+	return m.taken;
+}
+
+/*
+ * A CPU in remote mode caches buffer heads, those from before that mode
+ * included, and other CPUs take them without its help.
+ */
 static void qt_test_buffer_heads(struct kunit *test)
 {
-	int cpu = cpumask_last(cpu_online_mask);
-	struct file *file;
+	int cpu = qt_need_other_cpu(test);
+	struct qt_disk *disk;
 
 	qt_need_modes(test);
-	if (cpu_is_isolated(cpu))
-		kunit_skip(test, "isolated CPUs never keep any");
-	file = bdev_file_open_by_dev(MKDEV(RAMDISK_MAJOR, 0), BLK_OPEN_READ,
-				     NULL, NULL);
-	if (IS_ERR(file))
-		kunit_skip(test, "needs a RAM disk");
+	disk = qt_open_disk(test);
 	qt_set_modes(test, QT_LOCAL);
+	qt_stay_off(test, cpu);
+
+	work_on_cpu(cpu, qt_look_up, disk);
+	KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), !cpu_is_isolated(cpu));
+	qt_set_remote(test, cpu, true);
+	KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), !cpu_is_isolated(cpu));
 	invalidate_bh_lrus();
-	qt_check_buffer_heads(test, file, cpu);
-	bdev_fput(file);
+	KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), 0);
+
+	KUNIT_EXPECT_TRUE(test, qt_drains_deaf_cpu(test, disk, cpu,
+						   qt_drain_bh_lrus));
+	KUNIT_EXPECT_TRUE(test, qt_drains_deaf_cpu(test, disk, cpu,
+						   qt_drain_folios));
+
+	work_on_cpu(cpu, qt_look_up, disk);
+	qt_set_remote(test, cpu, false);
+	KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), 1);
+	invalidate_bh_lrus();
+	KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), 0);
+	qt_close_disk(disk);
+}
+
+static int qt_reader_fn(void *data)
+{
+	struct qt_reader *reader = data;
+	struct buffer_head *bh;
+	int i;
+
+	for (i = 0; !kthread_should_stop(); i = (i + 1) % QT_BLOCKS) {
+		/* A block again and again, and all in turn */
+		bh = qt_read_block(reader->disk, i % 5 ? 0 : i);
+		if (bh != reader->disk->bhs[i % 5 ? 0 : i])
+			reader->errors++;
+		brelse(bh);
+		WRITE_ONCE(reader->reads, reader->reads + 1);
+		cond_resched();
+	}
+	return 0;
+}
+
+static struct qt_reader __percpu *qt_start_readers(struct kunit *test,
+						   struct qt_disk *disk)
+{
+	struct qt_reader __percpu *readers = alloc_percpu(struct qt_reader);
+	struct qt_reader *reader;
+	int cpu;
+
+	KUNIT_ASSERT_TRUE(test, !!readers);
+	for_each_online_cpu(cpu) {
+		reader = per_cpu_ptr(readers, cpu);
+		reader->disk = disk;
+		reader->task = kthread_run_on_cpu(qt_reader_fn, reader, cpu,
+						  "qpw_test/%u");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, reader->task);
+		set_user_nice(reader->task, MAX_NICE);
+	}
+	return readers;
+}
+
+static bool qt_all_read(struct qt_reader __percpu *readers)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		if (!READ_ONCE(per_cpu_ptr(readers, cpu)->reads))
+			return false;
+	return true;
+}
+
+static void qt_stop_readers(struct kunit *test,
+			    struct qt_reader __percpu *readers)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		kthread_stop(per_cpu_ptr(readers, cpu)->task);
+		KUNIT_EXPECT_EQ(test, per_cpu_ptr(readers, cpu)->errors, 0);
+	}
+	free_percpu(readers);
+}
+
+/* Lookups, drains and flips at once: no reference is lost, or dropped twice. */
+static void qt_test_buffer_head_load(struct kunit *test)
+{
+	const enum qt_mode *mode = test->param_value;
+	DECLARE_COMPLETION_ONSTACK(flipped);
+	struct qt_reader __percpu *readers;
+	struct qt_disk *disk;
+	int i, drains = 0;
+
+	qt_set_modes(test, *mode);
+	disk = qt_open_disk(test);
+	readers = qt_start_readers(test, disk);
+	if (*mode == QT_FLIPPING)
+		qt_start_flipper(test, &flipped);
+	else
+		complete(&flipped);
+	while (drains++ < QT_BH_DRAINS || !completion_done(&flipped) ||
+	       !qt_all_read(readers)) {
+		invalidate_bh_lrus();
+		if (drains % 16 == 0)
+			qt_drain_folios();
+		cond_resched();
+	}
+	wait_for_completion(&flipped);
+	qt_stop_readers(test, readers);
+	invalidate_bh_lrus();
+	for (i = 0; i < QT_BLOCKS; i++)
+		KUNIT_EXPECT_EQ(test, qt_count_cached(disk, i), 0);
+	qt_close_disk(disk);
 }
 #else
 static void qt_test_buffer_heads(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_BUFFER_HEAD");
+}
+
+static void qt_test_buffer_head_load(struct kunit *test)
 {
 	kunit_skip(test, "needs CONFIG_BUFFER_HEAD");
 }
@@ -2411,9 +2604,9 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE_PARAM(qt_test_shared_works, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_nowait),
 	KUNIT_CASE(qt_test_nowait_in_local_mode),
-	KUNIT_CASE(qt_test_user),
 	KUNIT_CASE(qt_test_flip_before_flush),
 	KUNIT_CASE(qt_test_leaving_waits),
+	KUNIT_CASE(qt_test_leaving_waits_for_rcu),
 	KUNIT_CASE(qt_test_drains_are_independent),
 	KUNIT_CASE_PARAM(qt_test_load, qt_mode_gen_params),
 	KUNIT_CASE_PARAM_ATTR(qt_test_slab, qt_mode_gen_params,
@@ -2421,6 +2614,7 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_hotplug),
 	KUNIT_CASE_PARAM(qt_test_offline_before_run, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_buffer_heads),
+	KUNIT_CASE_PARAM(qt_test_buffer_head_load, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_reports_wrong_cpu),
 	KUNIT_CASE(qt_test_reports_two_locks),
 	KUNIT_CASE(qt_test_reports_flip),

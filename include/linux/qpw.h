@@ -118,7 +118,6 @@
 
 #include <linux/cleanup.h>
 #include <linux/cpumask.h>
-#include <linux/list.h>
 #include <linux/local_lock.h>
 #include <linux/lockdep.h>
 #include <linux/preempt.h>
@@ -164,18 +163,6 @@ enum qpw_flush {
 	QPW_FLUSH_IDLE,
 	QPW_FLUSH_WAITED,
 	QPW_FLUSH_DROPPED,
-};
-
-/**
- * struct qpw_user - what a user of QPW does when a CPU changes its mode
- * @enter: Called on a CPU that enters remote mode, before any other CPU can
- *	take its locks.  Runs in the stopper thread, with preemption disabled;
- *	must not sleep.
- * @node: Private to qpw_register_user().
- */
-struct qpw_user {
-	void			(*enter)(void);
-	struct list_head	node;
 };
 
 #include <linux/qpw_internal.h>
@@ -404,13 +391,35 @@ static __always_inline void qpw_nolock_end(void)
  * @cpu: Any possible CPU.
  *
  * Context: Any.  The answer may be outdated at once, except on @cpu itself with
- * preemption disabled: there a CPU does not enter remote mode.
+ * preemption disabled: there a CPU does not enter remote mode.  If the caller
+ * gets true in an RCU read-side critical section, @cpu does not return to local
+ * mode before that critical section ends.
  *
  * Return: true if others do @cpu's per-CPU work.
  */
 static inline bool qpw_is_cpu_remote(int cpu)
 {
 	return __qpw_is_cpu_remote(cpu);
+}
+
+/**
+ * qpw_owner_needs_lock - Can another CPU drain this CPU's caches?
+ *
+ * For caches that cannot use a qpw_lock_t, because their critical sections must
+ * not sleep on PREEMPT_RT.  Such a cache has a raw spinlock for each CPU.  The
+ * owner takes it only if this function returns true.  A drainer always takes it:
+ * in a work function, in a CPU hotplug callback for a dead CPU, or in an RCU
+ * read-side critical section in which qpw_is_cpu_remote() returned true.  Both
+ * disable interrupts, and take no other lock while they hold the raw spinlock.
+ *
+ * Context: On the cache's own CPU with interrupts disabled, which they remain for
+ * as long as the critical section lasts.  The answer does not change meanwhile.
+ *
+ * Return: true if this CPU is in remote mode, or is leaving it.
+ */
+static __always_inline bool qpw_owner_needs_lock(void)
+{
+	return !qpw_in_local_mode();
 }
 
 /**
@@ -547,34 +556,6 @@ static inline enum qpw_flush flush_percpu_work(struct qpw_struct *qpw)
 	if (data_race(qpw->dropped))
 		return QPW_FLUSH_DROPPED;
 	return waited ? QPW_FLUSH_WAITED : QPW_FLUSH_IDLE;
-}
-
-/**
- * qpw_register_user - Have a function called when a CPU enters remote mode
- * @user: What to call.
- *
- * For a cache that needs more than its lock to be drained from another CPU.  If
- * CPUs are in remote mode already, the function is called on each of them that
- * is online before this returns.  It is not called for CPUs that enter remote
- * mode while they are offline: CPU hotplug callbacks have emptied their caches.
- *
- * Context: Process context, may sleep; initcalls at the earliest.  Takes the CPU
- * hotplug lock.
- */
-static inline void qpw_register_user(struct qpw_user *user)
-{
-	__qpw_register_user(user);
-}
-
-/**
- * qpw_unregister_user - Undo qpw_register_user()
- * @user: What was registered.  It is not called any more.
- *
- * Context: Process context, may sleep.
- */
-static inline void qpw_unregister_user(struct qpw_user *user)
-{
-	__qpw_unregister_user(user);
 }
 
 DEFINE_LOCK_GUARD_1(local_qpw_lock, qpw_lock_t __percpu,

@@ -115,6 +115,15 @@ static inline bool __qpw_is_possible(void)
 	return static_branch_unlikely(&qpw_possible);
 }
 
+/* With preemption disabled: the answer holds until it is enabled again. */
+static __always_inline bool qpw_in_local_mode(void)
+{
+	if (!static_branch_unlikely(&qpw_possible))
+		return true;
+	/* Other CPUs write it only where it makes no difference here. */
+	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
+}
+
 void __qpw_work_fn(struct work_struct *work);
 bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 			    struct qpw_struct *qpw);
@@ -123,8 +132,6 @@ bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
 void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 				 struct workqueue_struct *wq,
 				 struct qpw_struct __percpu *qpws);
-void __qpw_register_user(struct qpw_user *user);
-void __qpw_unregister_user(struct qpw_user *user);
 void __init qpw_start_remote(const struct cpumask *cpus);
 void __init qpw_init(void);
 
@@ -154,6 +161,11 @@ int qpw_set_remote(int cpu, bool remote);
 void qpw_read_stats(int cpu, struct qpw_stats *stats);
 
 #else /* !CONFIG_QPW */
+
+static __always_inline bool qpw_in_local_mode(void)
+{
+	return true;
+}
 
 static inline bool __qpw_is_cpu_remote(int cpu)
 {
@@ -210,23 +222,9 @@ static inline void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 		queue_work_on(cpu, wq, &per_cpu_ptr(qpws, cpu)->work);
 }
 
-static inline void __qpw_register_user(struct qpw_user *user) { }
-static inline void __qpw_unregister_user(struct qpw_user *user) { }
-
 static inline void qpw_init(void) { }
 
 #endif /* !CONFIG_QPW */
-
-#ifdef CONFIG_QPW
-/* With preemption off: the answer holds until it is on again. */
-static __always_inline bool qpw_in_local_mode(void)
-{
-	if (!static_branch_unlikely(&qpw_possible))
-		return true;
-	/* Others write it only where it makes no difference here. */
-	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
-}
-#endif
 
 #if defined(CONFIG_QPW) && defined(CONFIG_PREEMPT_RT)
 

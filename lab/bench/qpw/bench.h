@@ -46,6 +46,15 @@ void steps_exit(void);
 int paths_init(void);
 void paths_exit(void);
 
+int buffers_init(void);
+void buffers_exit(void);
+void buffers_prepare(int n);
+void getblk_1(int n);
+void getblk_4(int n);
+void getblk_32(int n);
+void findblk_1(int n);
+void findblk_4(int n);
+
 void measure_drains(void);
 
 #endif /* _QPW_BENCH_H */

@@ -67,6 +67,9 @@ static int __init qpw_bench_init(void)
 	err = paths_init();
 	if (err)
 		return err;
+	err = buffers_init();
+	if (err)
+		goto out_paths;
 	err = steps_init();
 	if (!err) {
 		work_on_cpu(0, measure_paths, (void *)0);
@@ -74,6 +77,8 @@ static int __init qpw_bench_init(void)
 		steps_exit();
 		measure_drains();
 	}
+	buffers_exit();
+out_paths:
 	paths_exit();
 	return err;
 }

@@ -146,6 +146,12 @@ const struct hot_path paths[] = {
 	{ "free", SIZE, IRQS_OFF, free_prepare, free_run, nothing, 8 },
 	{ "kfree_rcu", SIZE, IRQS_OFF, kmalloc_run, kfree_rcu_run, wait_for_rcu, 8 },
 	{ "folio", PAGE_SIZE, IRQS_OFF, folio_prepare, folio_run, folio_free, 62 },
+	/* Interrupts have to be enabled for these. */
+	{ "getblk", PAGE_SIZE, TASK, buffers_prepare, getblk_1, nothing, 32 },
+	{ "getblk4", PAGE_SIZE, TASK, buffers_prepare, getblk_4, nothing, 32 },
+	{ "getblk32", PAGE_SIZE, TASK, buffers_prepare, getblk_32, nothing, 32 },
+	{ "findblk", PAGE_SIZE, TASK, buffers_prepare, findblk_1, nothing, 32 },
+	{ "findblk4", PAGE_SIZE, TASK, buffers_prepare, findblk_4, nothing, 32 },
 };
 const int nr_paths = ARRAY_SIZE(paths);
 

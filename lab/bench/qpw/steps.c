@@ -56,14 +56,19 @@ static __always_inline void set_flags(unsigned long flags)
 	asm volatile("push %0; popf" : : "g" (flags) : "memory", "cc");
 }
 
-/* With interrupts off, for those would not be stepped */
+/*
+ * With interrupts disabled, unless the path wants them enabled.  What an
+ * interrupt does is not stepped, as the processor clears the flag for it.
+ */
 void path_step(const struct hot_path *path, int cpu, int n)
 {
+	bool irqs_off = path->context != TASK;
 	unsigned long flags;
 
 	path->prepare(n);
 	preempt_disable();
-	local_irq_save(flags);
+	if (irqs_off)
+		local_irq_save(flags);
 	steps = 0;
 	locked_steps = 0;
 	stepping = true;
@@ -71,7 +76,8 @@ void path_step(const struct hot_path *path, int cpu, int n)
 	path->run(n);
 	set_flags(native_save_fl() & ~X86_EFLAGS_TF);
 	stepping = false;
-	local_irq_restore(flags);
+	if (irqs_off)
+		local_irq_restore(flags);
 	preempt_enable();
 	path->clean_up(n);
 	pr_info("steps %d %s %d %s %d %u %u\n", cpu, path->name, path->size,

@@ -115,7 +115,7 @@ is_quiet()
 	[ -z "$isolated" ] || { [ "$works" = 0 ] && [ "$switches" = 0 ]; }
 }
 
-# Buffer heads are not even cached.
+# No work function takes the buffer heads, so there is no event for it.
 is_drained()
 {
 	[ "$1" = flush_buffers ] || [ "$remote" -gt 0 ]
@@ -290,7 +290,7 @@ for operation in $operations; do
 	ktap_test_result "$operation $(words "$effect") CPU $cpu" \
 		"$effect" "$operation"
 done
-# Isolated CPUs cache none in any mode.
+# Isolated CPUs in local mode cache none.
 if [ $mode = local ] && is_in isolated; then
 	ktap_test_skip "flush_buffers: no buffer heads on an isolated CPU"
 else
