@@ -48,7 +48,7 @@ static void __init qpw_choose_isolated(struct cpumask *cpus)
 	}
 }
 
-/* Unlike cpulist_parse(), takes no CPU from nr_cpu_ids on, and knows "N" and "all". */
+/* Unlike cpulist_parse(), rejects CPUs from nr_cpu_ids on, and knows "N" and "all". */
 static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
 {
 	cpumask_clear(cpus);

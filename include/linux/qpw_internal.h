@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The mechanism behind linux/qpw.h; kernel/qpw.c says why it is correct.
+ * The implementation of linux/qpw.h.  "How it works" in kernel/qpw.c has the
+ * invariant and the pairing of barriers.
  */
 #ifndef _LINUX_QPW_H
 # error "Do not include directly, include linux/qpw.h"
@@ -19,8 +20,8 @@
  * releasing it does not depend on the mode.
  *
  * At most two CPUs contend for it: the owner and a drainer.  So it need not be
- * fair, and one byte is enough: as many as local_trylock_t has, for users that
- * pack the data of their fast path into one cacheline.
+ * fair, and one byte is enough.  local_trylock_t has one byte as well, and some
+ * users pack the data of their fast path into one cacheline.
  */
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
 # define QPW_LOCK_MEMBERS			\
@@ -65,7 +66,7 @@ do {								\
 } while (0)
 #define __qpw_trylock_init(lock)	__qpw_lock_init(lock)
 
-/* Does local mode mark a lock as taken?  Only for those who try it. */
+/* Local mode marks a lock as taken only if the lock can be tried. */
 #define qpw_is_tried(lock)				\
 	_Generic(raw_cpu_ptr(lock), qpw_trylock_t * : true,	\
 		 qpw_lock_t * : false)
@@ -78,11 +79,11 @@ do {								\
 #include <linux/percpu-defs.h>
 
 /**
- * enum qpw_mode - how a CPU's caches are locked, and who drains them
- * @QPW_LOCAL: Only the CPU itself takes its locks, and not as spinlocks.
- * @QPW_REMOTE: Its locks are spinlocks, and others drain its caches.
- * @QPW_LEAVING: Its locks are spinlocks still, for some that began to drain
- *	when it was in remote mode may be at it.  Newcomers queue work.
+ * enum qpw_mode - how the locks of a CPU work, and which CPU drains its caches
+ * @QPW_LOCAL: Only the CPU itself takes its locks, without an atomic operation.
+ * @QPW_REMOTE: Its locks are spinlocks, and other CPUs drain its caches.
+ * @QPW_LEAVING: Its locks are still spinlocks, because a drain that started in
+ *	remote mode may be in progress.  New drains queue work.
  */
 enum qpw_mode {
 	QPW_LOCAL,
@@ -90,11 +91,11 @@ enum qpw_mode {
 	QPW_LEAVING,
 };
 
-/* Can any CPU be in another mode than QPW_LOCAL? */
+/* True once a CPU may be in another mode than QPW_LOCAL */
 DECLARE_STATIC_KEY_FALSE(qpw_possible);
 DECLARE_PER_CPU_READ_MOSTLY(int, qpw_mode);
 
-/* How often each CPU found its own lock taken, in remote mode */
+/* The number of times that a CPU in remote mode found its own lock taken */
 DECLARE_PER_CPU(unsigned long, qpw_owner_waits);
 
 static inline enum qpw_mode qpw_mode_of(int cpu)
@@ -142,12 +143,12 @@ static inline void __qpw_check_cpu(int cpu) { }
 #endif
 
 /**
- * struct qpw_stats - what happened to a CPU's caches
- * @queued: Works queued for it to do.
- * @remote_runs: Works that their callers did at once.
- * @owner_waits: How often it found its own lock taken, in remote mode.
- * @remote_waits: How often another CPU found its lock held.
- * @longest_hold: The longest time, in ns, that another CPU held its lock.
+ * struct qpw_stats - the counters of a CPU
+ * @queued: Work items queued on the CPU.
+ * @remote_runs: Work that its caller ran, because the CPU is in remote mode.
+ * @owner_waits: Times that the CPU found its own lock taken, in remote mode.
+ * @remote_waits: Times that a drainer found a lock of the CPU held.
+ * @longest_hold: The longest time, in ns, that a drainer held a lock of the CPU.
  */
 struct qpw_stats {
 	unsigned long	queued;
@@ -183,8 +184,8 @@ static inline void __qpw_check_cpu(int cpu)
 }
 
 /*
- * The worker of a CPU that went offline runs anywhere.  CPU hotplug callbacks
- * drain what that CPU had cached; the cache of another CPU is off limits.
+ * The worker of a CPU that went offline may run on any CPU, and must not work on
+ * that CPU's cache.  CPU hotplug callbacks drain the cache of the dead CPU.
  */
 static inline void __qpw_work_fn(struct work_struct *work)
 {
@@ -234,8 +235,8 @@ bool qpw_enter_gate(void);
 void qpw_leave_gate(void);
 
 /*
- * A preemptible caller may wake up a drainer.  A CPU in local mode has none.
- * Both answers hold until the caller enables preemption.
+ * A preemptible caller may wake up a drainer.  A CPU in local mode has no drainer.
+ * Neither changes before the caller enables preemption.
  */
 static __always_inline bool qpw_needs_gate(void)
 {
@@ -280,7 +281,7 @@ static inline void qpw_debug_init(qpw_lock_t *lock)
 	lock->owner = NULL;
 }
 
-/* @local: it was taken in local mode, not as a spinlock */
+/* @local: the lock was taken in local mode */
 static inline void qpw_debug_locked(qpw_lock_t *lock, bool local)
 {
 	DEBUG_LOCKS_WARN_ON(lock->owner);
@@ -289,7 +290,7 @@ static inline void qpw_debug_locked(qpw_lock_t *lock, bool local)
 	lock->local = local;
 }
 
-/* @local: it would be taken so now */
+/* @local: the lock would be taken in local mode now */
 static inline void qpw_debug_unlock(qpw_lock_t *lock, bool local)
 {
 	lockdep_assert(lock->owner == current);
@@ -341,9 +342,9 @@ static __always_inline void qpw_clear(qpw_lock_t *lock)
 }
 
 /*
- * What follows is inlined, the cold parts too: a call would cost the paths that
- * are not cold, which would have to save registers for it.  For the same reason
- * the lock's address is worked out where it is needed, with preemption off.
+ * The following functions are inlined, including their cold parts: for a call the
+ * hot part would have to save registers.  For the same reason each of them computes
+ * the address of the lock when it needs it, with preemption disabled.
  */
 
 static __always_inline void qpw_note_busy(void)
@@ -352,7 +353,7 @@ static __always_inline void qpw_note_busy(void)
 		this_cpu_inc(qpw_owner_waits);
 }
 
-/* In remote mode */
+/* Remote mode, and leaving */
 static __always_inline void qpw_spin(qpw_lock_t *lock)
 {
 	if (likely(qpw_try_spin(lock)))
@@ -364,7 +365,7 @@ static __always_inline void qpw_spin(qpw_lock_t *lock)
 	} while (!qpw_try_spin(lock));
 }
 
-/* In local mode.  An NMI in the critical section has to find the word set. */
+/* Local mode.  An NMI in the critical section must find the lock word set. */
 static __always_inline void qpw_mark(qpw_lock_t *lock)
 {
 	WRITE_ONCE(lock->locked, 1);
@@ -405,8 +406,8 @@ busy:
 }
 
 /*
- * A lock that is not tried is not marked in local mode, so where there is no
- * other mode there is nothing to do.
+ * A lock that cannot be tried is not marked in local mode.  So there is nothing to
+ * do if no CPU is in another mode.
  */
 static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tried)
 {
@@ -417,7 +418,7 @@ static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tri
 		qpw_clear(this_cpu_ptr(lock));
 }
 
-/* With preemption off */
+/* Called with preemption disabled */
 #define qpw_owner_enter(lock)						\
 	do {								\
 		auto __lock = (lock);					\
@@ -575,8 +576,8 @@ static __always_inline bool __local_qpw_trylock(qpw_trylock_t __percpu *base)
 #ifndef CONFIG_PREEMPT_RT
 
 /*
- * An offline CPU takes no lock, and only the hotplug callback that locks it
- * works on its cache.  This CPU's lock stands in for its one.
+ * An offline CPU takes no lock, and only the hotplug callback works on its cache.
+ * So the callback takes the lock of its own CPU instead.
  */
 #define __qpw_lock(lock, cpu)			\
 	do {					\
@@ -614,12 +615,12 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 #else /* CONFIG_PREEMPT_RT */
 
 /*
- * A local lock of PREEMPT_RT is a spinlock that any CPU may take.  The drainer
+ * On PREEMPT_RT a local lock is a spinlock that any CPU may take.  The drainer
  * disables preemption once it has the lock.  Until then a task that outranks
  * the drainer can preempt it; an owner that waits lends it its own priority.
  *
  * The drainer announces itself before it can become a waiter of the lock, and
- * until it is none any more; see qpw_nolock_begin().
+ * retracts that when it no longer is one; see qpw_nolock_begin().
  */
 #define __qpw_lock(lock, cpu)				\
 	do {						\
@@ -656,7 +657,7 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 	migrate_disable();
 	__qpw_check_cpu(cpu);
 	qpw_announce_drainer(cpu);
-	/* Before it has the lock, as this does not sleep */
+	/* Before it has the lock, because this does not sleep */
 	preempt_disable();
 	taken = spin_trylock(per_cpu_ptr(base, cpu));
 	if (!taken) {
