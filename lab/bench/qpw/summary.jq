@@ -65,6 +65,12 @@ def at_most($case; $path; $limit):
 	figure($case; $path) | goal(.ratio; "<= \($limit)"; .ratio <= $limit);
 def none_locked($case; $path):
 	figure($case; $path) | goal(.locked_more; "no locked operation more"; .locked_more < 0.1);
+# The buffer cache is used with interrupts enabled.
+def lookup($case; $path): $paths[] | select(.case == $case and .path == $path and .context == "task");
+def lookup_at_most($case; $limit): lookup($case; "getblk4") |
+	goal(.ratio; "<= \($limit)"; .ratio <= $limit);
+def lookup_locked($case; $path; $limit): lookup($case; $path) |
+	goal(.locked_more; "<= \($limit)"; .locked_more <= $limit);
 def kmalloc_reckoned($cost): figure("remote"; "kmalloc") |
 	(60 * .ratio + .locked_more * $cost) / 60 | places(3);
 
@@ -91,6 +97,14 @@ def kmalloc_reckoned($cost): figure("remote"; "kmalloc") |
 	"another CPU remote, kmalloc and kfree, locked": none_locked("housekeeping"; "pair"),
 	"another CPU remote, folio": at_most("housekeeping"; "folio"; 1.03),
 	"another CPU remote, folio, locked": none_locked("housekeeping"; "folio"),
+	"QPW=n, lookup of a block": lookup_at_most("n"; 1),
+	"no CPU remote, lookup of a block": lookup_at_most("0"; 1.01),
+	"no CPU remote, lookup of a block, locked ones more": lookup_locked("0"; "getblk4"; 0),
+	"another CPU remote, lookup of a block": lookup_at_most("housekeeping"; 1.03),
+	"another CPU remote, lookup of a block, locked ones more": lookup_locked("housekeeping"; "getblk4"; 0),
+	"remote CPU, lookup that hits, locked ones more": lookup_locked("1"; "getblk4"; 1),
+	"remote CPU, lookup that misses, locked ones more": lookup_locked("1"; "getblk32"; 2),
+	"isolated CPU, lookup of a block, of unpatched": lookup_at_most("remote"; 1),
 	"remote CPU, kmalloc of 60 cycles, reckoned with the lock alone":
 		(kmalloc_reckoned($locked_cycles.alone) | goal(.; "<= 1.25"; . <= 1.25)) },
   reckoned_among: kmalloc_reckoned($locked_cycles.among) } |
