@@ -39,6 +39,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
+#include <uapi/linux/sched/types.h>
 
 #include "../kernel/padata_mt_internal.h"
 
@@ -1644,9 +1645,8 @@ static void pmt_test_stop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
 }
 
-/* The priority of main threads that are SCHED_FIFO, and a lower one */
+/* The priority of main threads that are SCHED_FIFO */
 #define PMT_FIFO		50
-#define PMT_FIFO_HOG		10
 
 /* A main thread takes an RT policy; a helper gives its chunk back, or leaves. */
 struct pmt_policy {
@@ -1661,12 +1661,13 @@ struct pmt_policy {
 
 static void pmt_set_policy(struct kunit *test, int policy)
 {
-	struct sched_param param = {
-		.sched_priority = policy == SCHED_FIFO ? PMT_FIFO : 0,
+	struct sched_attr attr = {
+		.size		= sizeof(attr),
+		.sched_policy	= policy,
+		.sched_priority	= policy == SCHED_FIFO ? PMT_FIFO : 0,
 	};
 
-	KUNIT_EXPECT_EQ(test, sched_setscheduler_nocheck(current, policy, &param),
-			0);
+	KUNIT_EXPECT_EQ(test, sched_setattr_nocheck(current, &attr), 0);
 }
 
 static int pmt_policy_helper(struct pmt_policy *p)
@@ -1790,7 +1791,6 @@ static int pmt_rival_fn(void *arg)
 static void pmt_create_rivals(struct pmt_rivalry *all,
 			      const struct cpumask *cpus)
 {
-	struct sched_param param = { .sched_priority = PMT_FIFO_HOG };
 	struct pmt_rival *rival = all->rivals;
 	unsigned int cpu;
 
@@ -1801,7 +1801,7 @@ static void pmt_create_rivals(struct pmt_rivalry *all,
 					     "test_padata_mt");
 		KUNIT_ASSERT_FALSE(all->test, IS_ERR(rival->task));
 		kthread_bind(rival->task, cpu);
-		sched_setscheduler_nocheck(rival->task, SCHED_FIFO, &param);
+		sched_set_fifo_low(rival->task);
 		rival++;
 	}
 }

@@ -7,6 +7,7 @@
 CPUS=/sys/devices/system/cpu
 OBJECTS=$DEBUG/torture_objects
 JOBS=$DEBUG/torture_jobs
+PADATA=/sys/module/padata_mt/parameters
 
 # The activities of a line take turns, the lines run at the same time
 loops() {
@@ -24,7 +25,11 @@ loops() {
 		stress:mmap stress:mlock stress:hdd stress:fork stress:vm stress:dentry
 		stress:mremap stress:munmap stress:tmpfs stress:madvise stress:shm
 	END
+	debug_padata
 }
+
+# With CONFIG_PADATA_MT_DEBUG
+debug_padata() { [ ! -e $PADATA/delay_us ] || echo widen_windows end_workers; }
 
 activities() { loops | tr ' ' '\n'; }
 
@@ -75,8 +80,45 @@ kill_jobs() {
 
 set_max_helpers() {
 	random 5
-	echo "$n" >/sys/module/padata_mt/parameters/max_helpers
+	echo "$n" >$PADATA/max_helpers
 	pause 500
+}
+
+# Random delays up to 3, 30 or 300 us where threads of jobs can race with each other
+widen_windows() {
+	random 4
+	case $n in
+	0) echo 0 ;;
+	1) echo 3 ;;
+	2) echo 30 ;;
+	3) echo 300 ;;
+	esac >$PADATA/delay_us
+	pause 1000
+}
+
+workers() { grep -lsx padata_mt /proc/[0-9]*/comm; }
+
+# One is gone of those that were there
+one_ended() {
+	local file
+
+	for file in $1; do
+		[ -e "$file" ] || return 0
+	done
+	return 1
+}
+
+# Workers that are idle end while other jobs need workers
+end_workers() {
+	local before status=0
+
+	before=$(workers)
+	random 20
+	echo $n >$PADATA/idle_ms
+	await 20 one_ended "$before" || status=1
+	pause 500
+	echo 60000 >$PADATA/idle_ms
+	return $status
 }
 
 # It is refused where that CPU is off

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Multithreaded jobs whose descriptions and errors are random, some nested. In
+ * Multithreaded jobs whose descriptions and errors are random, some nested.  Callers have
+ * several scheduling policies, and some change policy and CPUs during the job.  Of some
+ * jobs the later indices are dearer, or threads ask whether to stop.  In
  * debugfs/torture_jobs:
  *
  * run		write a number to have so many jobs run, one after the other, in the
@@ -12,20 +14,29 @@
  * killed	how many of those undone were ended by a fatal signal
  * nested	how many were run in a chunk of another
  * shared	how many had helpers
+ * policies	how often a caller began with a policy other than SCHED_NORMAL
+ * changes	how often one changed its policy and its CPUs during the job
+ * jumps	how many jobs reached their dearer indices
+ * given_back	how often padata_mt_should_stop() told a helper to give back its chunk
  * helping	helpers at work at present, for any job
  */
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
+#include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/padata.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/time64.h>
+#include <uapi/linux/sched/types.h>
 
 #define MOST_INDICES	2048
 #define MOST_US		200
+#define MOST_JUMP_US	50
 /* Lockdep can tell so many from each other: see kernel/padata_mt.c */
 #define MOST_NESTED	2
 
@@ -36,6 +47,7 @@ enum {
 	RAISED_EIO,
 	RAISED_ENOMEM,
 	RAISED_EINTR,
+	RAISED_EAGAIN,
 };
 
 struct torture {
@@ -45,8 +57,14 @@ struct torture {
 	unsigned int		depth;
 	unsigned long		fail;		/* index, or none */
 	unsigned long		nest;		/* index, or none */
+	unsigned long		change;		/* index, or none */
+	unsigned long		jump;		/* index, or none */
+	unsigned int		jump_us;
 	unsigned int		us;
 	bool			hungry;
+	bool			asks;
+	struct task_struct	*main;
+	struct cpumask		cpus;		/* of @main before the job */
 	unsigned long		raised;
 	atomic_t		active;
 	atomic_t		wrong;
@@ -58,6 +76,7 @@ module_param(seed, uint, 0444);
 
 static struct dentry *dir;
 static atomic_t turns, begun, completed, undone, lost, killed, nested, shared;
+static atomic_t policies, changes, jumps, given_back;
 
 static int run_one(unsigned int depth);
 
@@ -65,6 +84,46 @@ static int raise_error(struct torture *t, int which, int err)
 {
 	set_bit(which, &t->raised);
 	return err;
+}
+
+/* May fail: there is not always room for a deadline, nor are these always CPUs. */
+static int set_policy(unsigned int policy)
+{
+	struct sched_attr attr = {
+		.size		= sizeof(attr),
+		.sched_policy	= policy,
+	};
+
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		attr.sched_priority = 1;
+	if (policy == SCHED_DEADLINE) {
+		attr.sched_runtime = 2 * NSEC_PER_MSEC;
+		attr.sched_deadline = 10 * NSEC_PER_MSEC;
+		attr.sched_period = 10 * NSEC_PER_MSEC;
+	}
+	return sched_setattr_nocheck(current, &attr);
+}
+
+static unsigned int any_policy(u32 random)
+{
+	static const unsigned int any[] = {
+		SCHED_NORMAL, SCHED_NORMAL, SCHED_NORMAL, SCHED_BATCH,
+		SCHED_IDLE, SCHED_FIFO, SCHED_RR, SCHED_DEADLINE,
+	};
+
+	return any[random % ARRAY_SIZE(any)];
+}
+
+/* Only the outermost main thread, which has not described a job meanwhile */
+static void change_main(struct torture *t)
+{
+	unsigned int cpu = cpumask_any(&t->cpus);
+	u32 random = prandom_u32_state(&t->rnd);
+
+	if (random & 8 && !set_cpus_allowed_ptr(current, cpumask_of(cpu)))
+		random |= 16;
+	if (!set_policy(any_policy(random)) || random & 16)
+		atomic_inc(&changes);
 }
 
 /* An error of a nested job may be that this task is to die. */
@@ -79,6 +138,21 @@ static int nest(struct torture *t)
 		return raise_error(t, RAISED_ENOMEM, err);
 	case -EIO:
 		return raise_error(t, RAISED_EIO, err);
+	case -EAGAIN:
+		return raise_error(t, RAISED_EAGAIN, err);
+	}
+	return err;
+}
+
+static int ask(struct torture *t)
+{
+	int err = padata_mt_should_stop();
+
+	if (err == -EINTR)
+		return raise_error(t, RAISED_EINTR, err);
+	if (err == -EAGAIN) {
+		atomic_inc(&given_back);
+		return raise_error(t, RAISED_EAGAIN, err);
 	}
 	return err;
 }
@@ -87,6 +161,12 @@ static int do_index(struct torture *t, unsigned long i)
 {
 	void *memory;
 
+	if (i == t->change && current == t->main)
+		change_main(t);
+	if (i == t->jump)
+		atomic_inc(&jumps);
+	if (i >= t->jump)
+		udelay(t->jump_us);
 	if (i == t->fail)
 		return raise_error(t, RAISED_EIO, -EIO);
 	if (t->hungry) {
@@ -97,7 +177,7 @@ static int do_index(struct torture *t, unsigned long i)
 	}
 	if (i == t->nest)
 		return nest(t);
-	return 0;
+	return t->asks ? ask(t) : 0;
 }
 
 /* Indices are bits, from the start of the job on. */
@@ -167,6 +247,10 @@ static void describe(struct torture *t)
 	t->us = below(t, 2) ? 0 : below(t, MOST_US);
 	t->hungry = below(t, 2);
 	t->fail = below(t, 3) ? ULONG_MAX : below(t, job->size);
+	t->asks = below(t, 2);
+	t->change = t->depth || below(t, 2) ? ULONG_MAX : below(t, job->size);
+	t->jump = below(t, 3) ? ULONG_MAX : below(t, job->size);
+	t->jump_us = 1 + below(t, MOST_JUMP_US);
 	t->nest = t->depth == MOST_NESTED || below(t, 4) ? ULONG_MAX :
 							   below(t, job->size);
 }
@@ -181,16 +265,20 @@ static bool may_have_failed_by(struct torture *t, int err)
 	case -EINTR:
 		return test_bit(RAISED_EINTR, &t->raised) ||
 		       (t->job.killable && fatal_signal_pending(current));
+	case -EAGAIN:
+		/* The task helps another job, and is to give back that one's chunk. */
+		return t->depth && test_bit(RAISED_EAGAIN, &t->raised);
 	}
 	return false;
 }
 
-/* No index may be failed, and the job be completed */
+/* No index may be failed, and the job be completed.  Chunks that were given back may. */
 static void account(struct torture *t, int err)
 {
 	bool sound = !atomic_read(&t->active) && !atomic_read(&t->wrong);
 
-	if (sound && !err && !t->raised && bitmap_full(t->done, t->job.size))
+	if (sound && !err && !(t->raised & ~BIT(RAISED_EAGAIN)) &&
+	    bitmap_full(t->done, t->job.size))
 		atomic_inc(&completed);
 	else if (sound && may_have_failed_by(t, err) &&
 		 bitmap_empty(t->done, t->job.size))
@@ -206,6 +294,28 @@ static void account(struct torture *t, int err)
 		atomic_inc(&shared);
 }
 
+/* A helper that runs a nested job keeps what the engine gave it. */
+static void begin_caller(struct torture *t)
+{
+	unsigned int policy;
+
+	if (t->depth)
+		return;
+	t->main = current;
+	cpumask_copy(&t->cpus, &current->cpus_mask);
+	policy = any_policy(prandom_u32_state(&t->rnd));
+	if (policy != SCHED_NORMAL && !set_policy(policy))
+		atomic_inc(&policies);
+}
+
+static void end_caller(struct torture *t)
+{
+	if (t->depth)
+		return;
+	set_policy(SCHED_NORMAL);
+	set_cpus_allowed_ptr(current, &t->cpus);
+}
+
 static int run_one(unsigned int depth)
 {
 	struct torture *t = kzalloc_obj(*t);
@@ -217,7 +327,9 @@ static int run_one(unsigned int depth)
 	t->depth = depth;
 	describe(t);
 	atomic_inc(&begun);
+	begin_caller(t);
 	err = padata_do_multithreaded(&t->job);
+	end_caller(t);
 	account(t, err);
 	kfree(t);
 	return err;
@@ -250,6 +362,10 @@ static int __init torture_jobs_init(void)
 	debugfs_create_atomic_t("killed", 0444, dir, &killed);
 	debugfs_create_atomic_t("nested", 0444, dir, &nested);
 	debugfs_create_atomic_t("shared", 0444, dir, &shared);
+	debugfs_create_atomic_t("policies", 0444, dir, &policies);
+	debugfs_create_atomic_t("changes", 0444, dir, &changes);
+	debugfs_create_atomic_t("jumps", 0444, dir, &jumps);
+	debugfs_create_atomic_t("given_back", 0444, dir, &given_back);
 	return 0;
 }
 module_init(torture_jobs_init);
