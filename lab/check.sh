@@ -92,6 +92,8 @@ fi
 if [ "$mode" = all ]; then
 	part_kernel qemu-rt
 	run_part qemu-rt "$LAB/tests/guests.sh" qemu-rt
+	part_kernel qemu-bench
+	run_part qemu-bench "$LAB/tests/guests.sh" qemu-bench
 	part_kernel qemu-kcsan
 	run_part qemu-kcsan "$LAB/tests/guests.sh" qemu-kcsan
 	run_part suites "$LAB/tests/suites.sh"

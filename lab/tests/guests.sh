@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-debug|qemu-rt|qemu-kcsan: boot the patched
-# kernel and let its KUnit suites and kselftests run. Every test of theirs is a line here,
-# and so is the verdict on each guest.
+# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-rt|qemu-kcsan: boot
+# the patched kernel and let its KUnit suites and kselftests run. Every test of theirs is a
+# line here, and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -43,19 +43,10 @@ log_of() { # LABEL
 
 # Boot once; the guest's verdict and each test in it are one line each
 boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
-	local verdict name
+	local name
 
 	name=$(log_of "$1")
-	rm -f "$LOG/$name".{verdict,console,output}
-	NAME=$name GUEST=$2 CONFIG=$3 SMP=$4 CMDLINE=${5:-} \
-		"$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null || true
-	verdict=$(cat "$LOG/$name.verdict" 2>/dev/null || tail -n1 "$LOG/$name.boot")
-	if [ "$verdict" = pass ]; then
-		echo "ok $1: guest"
-	else
-		echo "not ok $1: $verdict ($LOG/$name.log)"
-		failed=1
-	fi
+	boot_judged "$1" "$name" GUEST="$2" CONFIG="$3" SMP="$4" CMDLINE="${5:-}" || failed=1
 	[ ! -f "$LOG/$name.console" ] ||
 		ktap_leaves "$LOG/$name.console" "$LOG/$name.output" | sed "s/ok /&$1: /"
 }
@@ -171,6 +162,8 @@ qemu-rt() {
 	require 'qemu-rt' gate_keeps_waiters_out
 	require 'qemu-rt' drainer_closes_gate
 	require 'qemu-rt' nolock_heeds_waiters
+	require 'qemu-rt' nolock_heeds_local_waiters
+	require 'qemu-rt' lru_drain
 	require 'qemu-rt' reports_wrong_cpu
 	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
 	lockdep_reports qemu-rt migration
@@ -180,10 +173,12 @@ qemu-rt() {
 	require 'qemu-rt qpw=cpus:3' 'bound to an isolated CPU: no helper'
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
+	require 'qemu-rt qpw=cpus:3' 'drains get on at context switches$'
 	require 'qemu-rt qpw=cpus:3' 'also if call_rcu.. had to be deferred$'
 	boot 'qemu-rt qpw=0' "$guest" qemu-rt 4 \
 		'kunit.enable=0 qpw=0 init_on_free=1 TEST=qpw:slab.sh'
 	require 'qemu-rt qpw=0' 'kfree_nolock.. frees to the sheaves$'
+	require 'qemu-rt qpw=0' 'drains get on at context switches$'
 	boot 'qemu-rt isolated' "$guest" qemu-rt 4 \
 		"kunit.enable=0 $ISOLATED TEST=qpw:boot.sh,qpw:isolation.sh"
 	require 'qemu-rt isolated' 'destroy_cache does not wait for a SCHED_FIFO task$'
@@ -191,6 +186,19 @@ qemu-rt() {
 	boot 'qemu-rt isolated, qpw=0' "$guest" qemu-rt 4 \
 		"kunit.enable=0 $ISOLATED qpw=0 TEST=qpw:isolation.sh"
 	require 'qemu-rt isolated, qpw=0' 'destroy_deferred waits for a SCHED_FIFO task$'
+}
+
+# Static keys patch code while other CPUs execute it. QEMU runs all CPUs in one thread: see
+# qemu-bench.config.
+qemu-bench() {
+	local guest
+	local -x TIMEOUT=900 ACCEL=tcg,thread=single
+
+	guest=$(kselftest_guest qemu-bench)
+	boot 'qemu-bench' "$guest" qemu-bench 4 \
+		'kunit.filter_glob=qpw.*load TEST=qpw:storm.sh,qpw:sysfs.sh'
+	require 'qemu-bench' load
+	require 'qemu-bench' 'storm.sh$'
 }
 
 # Ours, and all of the files that the series converts
@@ -218,6 +226,11 @@ qemu-kcsan() {
 	boot 'qemu-kcsan qpw=cpus:3' "$guest" qemu-kcsan 4 \
 		"kunit.autorun=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
 	require 'qemu-kcsan qpw=cpus:3' 'bound to an isolated CPU: no helper'
+	require 'qemu-kcsan qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
+	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not disturb CPU 3$'
+	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not wait for a SCHED_FIFO task$'
+	require 'qemu-kcsan qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
+	require 'qemu-kcsan qpw=cpus:3' 'also while CPUs go off and on$'
 }
 
 # Four nodes, more threads than pages, and values that are no number of threads
@@ -260,6 +273,9 @@ qemu() {
 	require 'qemu' padata_mt
 	require 'qemu' qpw
 	require 'qemu' zone_device_init
+	require 'qemu' trylock_in_nmi
+	require 'qemu' others_exclude_nmi
+	require 'qemu' lru_drain
 	while read -r test; do
 		require 'qemu' "$test"
 	done <<-END
@@ -355,6 +371,7 @@ qpw_modes() { # GUEST
 		require "qemu qpw=$setting" 'also while CPUs go off and on$'
 		require "qemu qpw=$setting" 'also if call_rcu.. had to be deferred$'
 		require "qemu qpw=$setting" 'kfree_nolock.. frees to the sheaves$'
+		require "qemu qpw=$setting" 'drains get on at context switches$'
 	done <<-END
 		0 none disturbs
 		1 0-3 does not disturb
@@ -407,6 +424,7 @@ qemu) qemu ;;
 qpw) qpw ;;
 qemu-debug) qemu-debug ;;
 qemu-rt) qemu-rt ;;
+qemu-bench) qemu-bench ;;
 qemu-kcsan) qemu-kcsan ;;
 esac
 exit $failed

@@ -9,6 +9,8 @@
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
 . "$LAB/module.sh"
+# shellcheck source=../verdict.sh
+. "$LAB/verdict.sh"
 
 mode=${1:-}
 HOG='numa=fake=2 isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
@@ -59,21 +61,12 @@ log_of() { # LABEL
 
 # unpatched kernels are in a folder of their own
 boot() { # LABEL KERNEL SMP CMDLINE
-	local label=$1 kernel=$2 guest name series=
+	local kernel=$2 guest series=
 
 	[[ $kernel != base/* ]] || series=none
 	guest=$(build_guest "$kernel")
-	name=$(log_of "$label")
-	rm -f "$LOG/$name".{verdict,console,output}
-	NAME=$name GUEST=$guest SERIES=$series CONFIG=${kernel#base/} SMP=$3 MEM=1G OUT='' \
-		CMDLINE="kunit.enable=0 $4" "$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null || true
-	verdict=$(cat "$LOG/$name.verdict" 2>/dev/null || tail -n1 "$LOG/$name.boot")
-	if [ "$verdict" = pass ]; then
-		echo "ok reports $label: guest"
-	else
-		echo "not ok reports $label: $verdict ($LOG/$name.log)"
-		failed=1
-	fi
+	boot_judged "reports $1" "$(log_of "$1")" GUEST="$guest" SERIES=$series \
+		CONFIG="${kernel#base/}" SMP="$3" MEM=1G OUT='' CMDLINE="kunit.enable=0 $4" || failed=1
 }
 
 # found LABEL: "right|wrong CASE WHAT: FIGURES" of that guest
