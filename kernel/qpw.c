@@ -112,10 +112,10 @@
  * it leaves the gate if and only if it has entered it.
  *
  * A task of the CPU can wait for a lock, too: for another task of the CPU, or for
- * a drainer.  It does not run while the CPU is inside the gate, but it can be a
+ * a drainer.  It does not run while the caller is not preemptible, but it can be a
  * waiter already: the release wakes it up, and it takes the lock only once it
- * runs.  So inside the gate local_qpw_trylock() fails if the lock has a waiter.  A
- * CPU in local mode behaves as on PREEMPT_RT without QPW.
+ * runs.  So local_qpw_trylock() fails if the lock has a waiter, in every mode.
+ * local_trylock() takes such a lock, and can deadlock.
  *
  * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU goes
  * offline, its workers continue elsewhere.  So the worker disables migration and

@@ -21,15 +21,18 @@
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/major.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/nmi.h>
+#include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/qpw.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/rt.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/swap.h>
@@ -39,9 +42,16 @@
 #include <asm/apic.h>
 #endif
 
+#ifndef MODULE
+/* lru_cache_disable() */
+#include "../mm/internal.h"
+#endif
+
 #define QT_DRAINS	30
 #define QT_BH_DRAINS	2000
 #define QT_FLIPS	8
+#define QT_FOLIOS	15
+#define QT_FOLIO_ROUNDS	1000
 #define QT_INTERRUPTS	100
 #define QT_OBJECTS	300
 #define QT_QUEUED	64
@@ -849,6 +859,18 @@ static void qt_test_others_exclude_owner(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m.held);
 }
 
+/* Have work done for a CPU, which takes part in a meeting. */
+static struct qt_work *qt_drain_at(struct kunit *test, struct qt_meeting *m,
+				   int cpu, qpw_func_t fn)
+{
+	struct qt_fixture *qt = test->priv;
+	struct qt_work *work = qt_init_work(qt, cpu, fn);
+
+	work->meeting = m;
+	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	return work;
+}
+
 /* In a work function */
 static void qt_ask_and_lock_fn(struct qpw_struct *qpw)
 {
@@ -896,7 +918,6 @@ static int qt_hold_and_interrupt(void *meeting)
 /* Who waits for a section's end does not keep that section from its end. */
 static void qt_test_waits_with_irqs_on(struct kunit *test)
 {
-	struct qt_fixture *qt = test->priv;
 	int cpu = qt_need_other_cpu(test);
 	struct qt_meeting m = { .cpu = cpumask_any_but(cpu_online_mask, cpu) };
 	struct qt_work *work;
@@ -909,9 +930,7 @@ static void qt_test_waits_with_irqs_on(struct kunit *test)
 
 	qt_start(test, &m, cpu, qt_hold_and_interrupt);
 	qt_wait_for(&m.held);
-	work = qt_init_work(qt, cpu, qt_ask_and_lock_fn);
-	work->meeting = &m;
-	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	work = qt_drain_at(test, &m, cpu, qt_ask_and_lock_fn);
 	KUNIT_EXPECT_EQ(test, work->runs, 1);
 	KUNIT_EXPECT_EQ(test, work->ran_on, m.cpu);
 	wait_for_completion(&m.ready);
@@ -919,6 +938,17 @@ static void qt_test_waits_with_irqs_on(struct kunit *test)
 }
 
 #ifdef CONFIG_PREEMPT_RT
+/* A CPU in remote mode, and no other; the test runs elsewhere. */
+static int qt_one_remote_cpu(struct kunit *test)
+{
+	int cpu = qt_need_other_cpu(test);
+
+	qt_set_modes(test, QT_LOCAL);
+	qt_set_remote(test, cpu, true);
+	qt_stay_off(test, cpu);
+	return cpu;
+}
+
 /* Inside a section, until lent a real-time priority by who waits for its end */
 static int qt_hold_until_boosted(void *meeting)
 {
@@ -957,22 +987,15 @@ static int qt_hog(void *meeting)
  */
 static void qt_test_preempted_owner(struct kunit *test)
 {
-	struct qt_fixture *qt = test->priv;
-	int cpu = qt_need_other_cpu(test);
+	int cpu = qt_one_remote_cpu(test);
 	struct qt_meeting m = {};
 	struct qt_work *work;
-
-	qt_set_modes(test, QT_LOCAL);
-	qt_set_remote(test, cpu, true);
-	qt_stay_off(test, cpu);
 
 	qt_start(test, &m, cpu, qt_hold_until_boosted);
 	qt_wait_for(&m.held);
 	qt_start(test, &m, cpu, qt_hog);
 	qt_wait_for(&m.asked);
-	work = qt_init_work(qt, cpu, qt_ask_and_lock_fn);
-	work->meeting = &m;
-	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	work = qt_drain_at(test, &m, cpu, qt_ask_and_lock_fn);
 	qt_tell(&m.answered);
 	KUNIT_EXPECT_EQ(test, work->runs, 1);
 	wait_for_completion(&m.ready);
@@ -1023,20 +1046,13 @@ static int qt_hold_in_gate(void *meeting)
  */
 static void qt_test_gate_keeps_waiters_out(struct kunit *test)
 {
-	struct qt_fixture *qt = test->priv;
-	int cpu = qt_need_other_cpu(test);
+	int cpu = qt_one_remote_cpu(test);
 	struct qt_meeting m = {};
 	struct qt_work *work;
 
-	qt_set_modes(test, QT_LOCAL);
-	qt_set_remote(test, cpu, true);
-	qt_stay_off(test, cpu);
-
 	qt_start(test, &m, cpu, qt_hold_in_gate);
 	qt_wait_for(&m.held);
-	work = qt_init_work(qt, cpu, qt_ask_and_lock_fn);
-	work->meeting = &m;
-	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	work = qt_drain_at(test, &m, cpu, qt_ask_and_lock_fn);
 	wait_for_completion(&m.ready);
 	KUNIT_EXPECT_EQ(test, work->runs, 1);
 	KUNIT_EXPECT_TRUE(test, m.taken);
@@ -1080,7 +1096,6 @@ static void qt_hold_and_ask_gate_fn(struct qpw_struct *qpw)
 /* The gate is closed while a drainer holds a lock of the CPU, and only then. */
 static void qt_test_drainer_closes_gate(struct kunit *test)
 {
-	struct qt_fixture *qt = test->priv;
 	int cpu = qt_need_other_cpu(test);
 	struct qt_meeting m = {};
 	struct qt_work *work;
@@ -1093,9 +1108,7 @@ static void qt_test_drainer_closes_gate(struct kunit *test)
 	smp_call_function_single(cpu, qt_enter_gate, &m, true);
 	KUNIT_EXPECT_TRUE(test, m.taken);
 
-	work = qt_init_work(qt, cpu, qt_hold_and_ask_gate_fn);
-	work->meeting = &m;
-	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	work = qt_drain_at(test, &m, cpu, qt_hold_and_ask_gate_fn);
 	KUNIT_EXPECT_EQ(test, work->runs, 1);
 	KUNIT_EXPECT_TRUE(test, work->tried);
 	KUNIT_EXPECT_FALSE(test, m.answered);
@@ -1103,8 +1116,8 @@ static void qt_test_drainer_closes_gate(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, m.taken);
 }
 
-/* A task of the CPU waits for its lock, which a drainer holds. */
-static int qt_wait_behind_drainer(void *meeting)
+/* A task of the CPU waits for its lock, which a drainer or another task holds. */
+static int qt_wait_for_lock(void *meeting)
 {
 	struct qt_meeting *m = meeting;
 	struct qt_cache __percpu *caches = m->qt->caches;
@@ -1154,23 +1167,53 @@ static void qt_hold_until_asked_fn(struct qpw_struct *qpw)
 	work->runs++;
 }
 
+/* The owner releases the lock, and tries it before the task that waits runs. */
+static int qt_try_after_release(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+
+	local_qpw_lock(&caches->trylock);
+	qt_tell(&m->held);
+	while (!qt_has_waiters(per_cpu_ptr(&caches->trylock, m->cpu)))
+		cpu_relax();
+	preempt_disable();
+	local_qpw_unlock(&caches->trylock);
+	m->waiters = qt_has_waiters(this_cpu_ptr(&caches->trylock));
+	m->taken = local_qpw_trylock(&caches->trylock);
+	if (m->taken)
+		local_qpw_unlock(&caches->trylock);
+	preempt_enable();
+	complete(&m->ready);
+	return 0;
+}
+
+static void qt_test_nolock_heeds_local_waiters(struct kunit *test)
+{
+	int cpu = qt_need_other_cpu(test);
+	struct qt_meeting m = { .cpu = cpu };
+
+	qt_set_modes(test, QT_LOCAL);
+	qt_stay_off(test, cpu);
+
+	qt_start(test, &m, cpu, qt_wait_for_lock);
+	qt_start(test, &m, cpu, qt_try_after_release);
+	wait_for_completion(&m.ready);
+	wait_for_completion(&m.ready);
+	KUNIT_EXPECT_TRUE(test, m.waiters);
+	KUNIT_EXPECT_FALSE(test, m.taken);
+}
+
 /* A caller that must not wake up a task takes no lock that a task waits for. */
 static void qt_test_nolock_heeds_waiters(struct kunit *test)
 {
-	struct qt_fixture *qt = test->priv;
-	int cpu = qt_need_other_cpu(test);
+	int cpu = qt_one_remote_cpu(test);
 	struct qt_meeting m = { .cpu = cpu };
 	struct qt_work *work;
 
-	qt_set_modes(test, QT_LOCAL);
-	qt_set_remote(test, cpu, true);
-	qt_stay_off(test, cpu);
-
-	qt_start(test, &m, cpu, qt_wait_behind_drainer);
+	qt_start(test, &m, cpu, qt_wait_for_lock);
 	qt_start(test, &m, cpu, qt_try_before_waiter);
-	work = qt_init_work(qt, cpu, qt_hold_until_asked_fn);
-	work->meeting = &m;
-	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
+	work = qt_drain_at(test, &m, cpu, qt_hold_until_asked_fn);
 	wait_for_completion(&m.ready);
 	wait_for_completion(&m.ready);
 	KUNIT_EXPECT_EQ(test, work->runs, 1);
@@ -1194,6 +1237,11 @@ static void qt_test_drainer_closes_gate(struct kunit *test)
 }
 
 static void qt_test_nolock_heeds_waiters(struct kunit *test)
+{
+	kunit_skip(test, "needs PREEMPT_RT: a task that waits does not sleep");
+}
+
+static void qt_test_nolock_heeds_local_waiters(struct kunit *test)
 {
 	kunit_skip(test, "needs PREEMPT_RT: a task that waits does not sleep");
 }
@@ -1829,11 +1877,17 @@ static void qt_test_load(struct kunit *test)
 	struct qt_fixture *qt = test->priv;
 	int drains = 0;
 
-	qt_set_modes(test, *mode);
+	if (*mode != QT_LOCAL)
+		qt_need_modes(test);
+	qt_set_modes(test, QT_LOCAL);
 	/* That one is then drained from another CPU, and its interrupts meet that. */
 	if (num_online_cpus() > 1)
 		qt_stay_off(test, cpumask_last(cpu_online_mask));
 	qt_start_adders(test);
+	while (!qt_all_added(qt))
+		schedule_timeout_uninterruptible(1);
+	/* The first CPU in remote mode enables a static key, while they add. */
+	qt_set_modes(test, *mode);
 	if (*mode == QT_FLIPPING)
 		qt_start_flipper(test, &flipped);
 	else
@@ -1916,6 +1970,135 @@ static void qt_test_slab(struct kunit *test)
 		qt_destroy_one_cache(test, churn);
 	wait_for_completion(&flipped);
 }
+
+#if defined(CONFIG_QPW) && defined(CONFIG_SHMEM) && !defined(MODULE)
+/**
+ * struct qt_lru - folios in a batch of a CPU in remote mode
+ * @folios: The folios.
+ * @file: They are in the page cache of this file.
+ * @drainer: Drains all batches again and again.
+ */
+struct qt_lru {
+	struct folio		*folios[QT_FOLIOS];
+	struct file		*file;
+	struct task_struct	*drainer;
+};
+
+static int qt_drain_lru_fn(void *unused)
+{
+	while (!kthread_should_stop()) {
+		lru_add_drain_all();
+		cond_resched();
+	}
+	return 0;
+}
+
+static void qt_stop_drainer(void *drainer)
+{
+	kthread_stop(drainer);
+}
+
+static void qt_put_file(void *file)
+{
+	fput(file);
+}
+
+static void qt_fill_batch(struct kunit *test, struct qt_lru *lru)
+{
+	struct address_space *mapping = lru->file->f_mapping;
+	int i;
+
+	for (i = 0; i < QT_FOLIOS; i++) {
+		lru->folios[i] = shmem_read_folio_gfp(mapping, i, GFP_KERNEL);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(lru->folios[i]));
+	}
+}
+
+/* How many are not on their list, or are in a batch that has a reference */
+static int qt_count_in_batches(struct qt_lru *lru)
+{
+	struct folio *folio;
+	int i, cached = 0;
+
+	for (i = 0; i < QT_FOLIOS; i++) {
+		folio = lru->folios[i];
+		cached += !folio_test_lru(folio) || folio_ref_count(folio) !=
+			  folio_expected_ref_count(folio) + 1;
+	}
+	return cached;
+}
+
+static void qt_empty_file(struct qt_lru *lru)
+{
+	int i;
+
+	for (i = 0; i < QT_FOLIOS; i++)
+		folio_put(lru->folios[i]);
+	shmem_truncate_range(file_inode(lru->file), 0, -1);
+}
+
+/* Drains, or disables batches; returns how many folios are still in one then. */
+static int qt_drain_lru(struct kunit *test, struct qt_lru *lru, bool disable)
+{
+	int cached;
+
+	if (disable)
+		lru_cache_disable();
+	else
+		lru_add_drain_all();
+	cached = qt_count_in_batches(lru);
+	qt_empty_file(lru);
+	if (!disable)
+		return cached;
+	qt_fill_batch(test, lru);
+	cached += qt_count_in_batches(lru);
+	qt_empty_file(lru);
+	lru_cache_enable();
+	return cached;
+}
+
+static void qt_start_lru(struct kunit *test, struct qt_lru *lru, int cpu)
+{
+	lru->file = shmem_kernel_file_setup("qpw_test", QT_FOLIOS * PAGE_SIZE,
+					    EMPTY_VMA_FLAGS);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(lru->file));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_put_file,
+							   lru->file));
+	lru->drainer = kthread_run_on_cpu(qt_drain_lru_fn, NULL, cpu,
+					  "qpw_test/%u");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(lru->drainer));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, qt_stop_drainer,
+							   lru->drainer));
+}
+
+/*
+ * No folio is in a batch when lru_add_drain_all() or lru_cache_disable() returns,
+ * so none is in a batch that another drainer has detached and not moved yet.  The
+ * test drains from the CPU whose batches it fills, so two CPUs are enough.
+ */
+static void qt_test_lru_drain(struct kunit *test)
+{
+	int cpu = qt_need_other_cpu(test);
+	int i, before = 0, cached = 0;
+	struct qt_lru lru;
+
+	qt_set_modes(test, QT_REMOTE);
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(cpu)), 0);
+	qt_start_lru(test, &lru, cpumask_first(cpu_online_mask));
+	for (i = 0; i < QT_FOLIO_ROUNDS; i++) {
+		qt_fill_batch(test, &lru);
+		before += qt_count_in_batches(&lru);
+		cached += qt_drain_lru(test, &lru, i % 10 == 0);
+	}
+	KUNIT_EXPECT_GT(test, before, 0);
+	KUNIT_EXPECT_EQ(test, cached, 0);
+}
+#else
+static void qt_test_lru_drain(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_QPW and CONFIG_SHMEM, and to be built in");
+}
+#endif
 
 #if defined(CONFIG_QPW) && defined(CONFIG_HOTPLUG_CPU)
 /* Work for an offline CPU: whether it runs, and not on another one's cache */
@@ -2599,6 +2782,7 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_gate_keeps_waiters_out),
 	KUNIT_CASE(qt_test_drainer_closes_gate),
 	KUNIT_CASE(qt_test_nolock_heeds_waiters),
+	KUNIT_CASE(qt_test_nolock_heeds_local_waiters),
 	KUNIT_CASE_PARAM(qt_test_queue_often, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_flush_waits),
 	KUNIT_CASE_PARAM(qt_test_shared_works, qt_mode_gen_params),
@@ -2611,6 +2795,7 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE_PARAM(qt_test_load, qt_mode_gen_params),
 	KUNIT_CASE_PARAM_ATTR(qt_test_slab, qt_mode_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE(qt_test_lru_drain),
 	KUNIT_CASE(qt_test_hotplug),
 	KUNIT_CASE_PARAM(qt_test_offline_before_run, qt_mode_gen_params),
 	KUNIT_CASE(qt_test_buffer_heads),

@@ -255,8 +255,8 @@ enum qpw_flush {
  * @lock: The lock, a per-CPU qpw_trylock_t.
  *
  * It fails if the caller interrupted a critical section of this lock, or if
- * another CPU is draining this one.  On PREEMPT_RT it also fails with preemption
- * disabled on a CPU in remote mode if a task of that CPU waits for the lock.
+ * another CPU is draining this one.  On PREEMPT_RT it also fails if a task of this
+ * CPU waits for the lock and has not run since its release.
  *
  * Context: Any, NMI included.  On PREEMPT_RT it always fails in NMI and hard
  * interrupts.  With preemption disabled there, call it only between

@@ -559,13 +559,14 @@ typedef local_trylock_t qpw_trylock_t;
  * A lock that is free can have a waiter: a task of this CPU that has not run
  * since the lock was released.  The caller could take the lock before that task
  * does, and would have to wake it up.  The lock counts as locked then, too.
- * Inside the gate no waiter can come after this check.
+ * If the caller is not preemptible, no task of this CPU can become a waiter after
+ * this check, and no drainer inside the gate.  A preemptible caller may wake up
+ * tasks, and may migrate before it tries the lock.
  */
 static __always_inline bool __local_qpw_trylock(qpw_trylock_t __percpu *base)
 	__cond_acquires(true, base) __no_context_analysis
 {
-	if (qpw_needs_gate() &&
-	    rt_mutex_base_is_locked(&this_cpu_ptr(base)->lock))
+	if (rt_mutex_base_is_locked(&raw_cpu_ptr(base)->lock))
 		return false;
 	return local_trylock(base);
 }

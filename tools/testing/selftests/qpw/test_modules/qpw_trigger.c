@@ -10,8 +10,13 @@
  * deferred:	write the number of a CPU to have it defer call_rcu() for old
  *		objects right before somebody flushes its sheaves for
  *		kvfree_rcu_barrier(), and to see that they are gone after that
- * nolock:	write a number to have so many objects of kmalloc-192 freed by
+ * nolock:	write a number to have so many objects of the cache
+ *		qpw_trigger_nolock, which nothing else uses, freed by
  *		kfree_nolock() while a raw spinlock is held
+ * switch:	write the number of a CPU to have objects of that cache freed by
+ *		kfree_nolock() at each context switch there, with the lock of
+ *		its runqueue held, while the writer drains its sheaves; read how
+ *		many were
  * stuck:	write the number of a CPU to have objects freed in an interrupt
  *		there, by kfree_rcu_nolock() and kfree_nolock(), and the cache of
  *		the former destroyed after kvfree_rcu_barrier()
@@ -25,6 +30,7 @@
 
 #include <linux/cpu.h>
 #include <linux/debugfs.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -40,6 +46,8 @@
 #define TRIGGER_OLD		8
 #define TRIGGER_NOLOCK		64
 #define TRIGGER_NOLOCK_SIZE	192
+#define TRIGGER_SWITCH		24
+#define TRIGGER_ROUNDS		200
 #define TRIGGER_MARK		0x5aa5c33cUL
 #define TRIGGER_PATIENCE	(10ULL * NSEC_PER_SEC)
 #define TRIGGER_QUIET		(200ULL * NSEC_PER_MSEC)
@@ -451,6 +459,8 @@ static int trigger_deferred(void *unused, u64 cpu)
 DEFINE_DEBUGFS_ATTRIBUTE(trigger_deferred_fops, NULL, trigger_deferred,
 			 "%llu\n");
 
+static struct kmem_cache *trigger_nolock_cache;
+
 static int trigger_nolock(void *unused, u64 objects)
 {
 	static DEFINE_RAW_SPINLOCK(lock);
@@ -460,7 +470,7 @@ static int trigger_nolock(void *unused, u64 objects)
 	if (objects > TRIGGER_NOLOCK)
 		return -EINVAL;
 	for (n = 0; n < objects; n++) {
-		objs[n] = kmalloc_nolock(TRIGGER_NOLOCK_SIZE, 0, NUMA_NO_NODE);
+		objs[n] = kmem_cache_alloc(trigger_nolock_cache, GFP_KERNEL);
 		if (!objs[n])
 			break;
 	}
@@ -471,6 +481,121 @@ static int trigger_nolock(void *unused, u64 objects)
 	return n < objects ? -ENOMEM : 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(trigger_nolock_fops, NULL, trigger_nolock, "%llu\n");
+
+/*
+ * What is freed at context switches of @cpu.  The writer adds to the list, and only
+ * @cpu takes from it.
+ */
+static struct {
+	int			cpu;
+	unsigned long		freed;
+	struct llist_head	objects;
+} trigger_switch = {
+	.cpu = -1,
+};
+
+/* At sched_switch: this CPU holds the lock of its runqueue. */
+static void trigger_switch_probe(void *unused, bool preempt,
+				 struct task_struct *prev,
+				 struct task_struct *next,
+				 unsigned int prev_state)
+{
+	struct llist_node *node;
+	int i;
+
+	if (smp_processor_id() != READ_ONCE(trigger_switch.cpu))
+		return;
+	for (i = 0; i < TRIGGER_SWITCH; i++) {
+		node = llist_del_first(&trigger_switch.objects);
+		if (!node)
+			break;
+		kfree_nolock(node);
+		trigger_switch.freed++;
+	}
+}
+
+/* Less than a sheaf holds, so the CPU needs no lock but that of its sheaf. */
+static int trigger_give_objects(void)
+{
+	struct llist_node *node;
+	int i;
+
+	for (i = 0; i < TRIGGER_SWITCH; i++) {
+		node = kmem_cache_alloc(trigger_nolock_cache, GFP_KERNEL);
+		if (!node)
+			return -ENOMEM;
+		llist_add(node, &trigger_switch.objects);
+	}
+	return 0;
+}
+
+static void trigger_take_objects_back(void)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next,
+			    llist_del_all(&trigger_switch.objects))
+		kmem_cache_free(trigger_nolock_cache, node);
+}
+
+/* Drains the CPU until it has freed what it is given. */
+static int trigger_switch_round(void)
+{
+	u64 end = local_clock() + TRIGGER_PATIENCE;
+	int err;
+
+	kmem_cache_shrink(trigger_nolock_cache);
+	err = trigger_give_objects();
+	while (!err && !llist_empty(&trigger_switch.objects)) {
+		kmem_cache_shrink(trigger_nolock_cache);
+		if (local_clock() > end)
+			err = -ETIME;
+	}
+	return err;
+}
+
+static int trigger_switch_drain(int cpu)
+{
+	int i, err = 0;
+
+	trigger_switch.freed = 0;
+	WRITE_ONCE(trigger_switch.cpu, cpu);
+	for (i = 0; i < TRIGGER_ROUNDS && !err; i++)
+		err = trigger_switch_round();
+	WRITE_ONCE(trigger_switch.cpu, -1);
+	return err;
+}
+
+static struct tracepoint *trigger_points[3];
+
+static int trigger_free_at_switches(void *unused, u64 cpu)
+{
+	static DEFINE_MUTEX(lock);
+	int err;
+
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -EINVAL;
+	guard(mutex)(&lock);
+	err = tracepoint_probe_register(trigger_points[2], trigger_switch_probe,
+					NULL);
+	if (err)
+		return err;
+	err = trigger_switch_drain(cpu);
+	tracepoint_probe_unregister(trigger_points[2], trigger_switch_probe,
+				    NULL);
+	tracepoint_synchronize_unregister();
+	trigger_take_objects_back();
+	return err;
+}
+
+static int trigger_read_switch(void *unused, u64 *freed)
+{
+	/* The CPU may be freeing meanwhile. */
+	*freed = data_race(trigger_switch.freed);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(trigger_switch_fops, trigger_read_switch,
+			 trigger_free_at_switches, "%llu\n");
 
 /*
  * On a CPU, in a hard interrupt, so that PREEMPT_RT has to defer the frees of both
@@ -525,21 +650,21 @@ static int trigger_stuck(void *unused, u64 cpu)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(trigger_stuck_fops, NULL, trigger_stuck, "%llu\n");
 
-static struct tracepoint *trigger_points[2];
-
 static void trigger_find_points(struct tracepoint *tp, void *unused)
 {
 	if (!strcmp(tp->name, "qpw_queue"))
 		trigger_points[0] = tp;
 	else if (!strcmp(tp->name, "qpw_remote_run"))
 		trigger_points[1] = tp;
+	else if (!strcmp(tp->name, "sched_switch"))
+		trigger_points[2] = tp;
 }
 
 static void trigger_unwatch(void)
 {
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(trigger_points); i++)
+	for (i = 0; i < 2; i++)
 		tracepoint_probe_unregister(trigger_points[i], trigger_probe,
 					    NULL);
 	tracepoint_synchronize_unregister();
@@ -555,7 +680,7 @@ static int trigger_watch(void)
 	for (i = 0; i < ARRAY_SIZE(trigger_points); i++)
 		if (!trigger_points[i])
 			return -ENODEV;
-	for (i = 0; i < ARRAY_SIZE(trigger_points); i++) {
+	for (i = 0; i < 2; i++) {
 		err = tracepoint_probe_register(trigger_points[i],
 						trigger_probe, NULL);
 		if (err) {
@@ -568,16 +693,23 @@ static int trigger_watch(void)
 
 static struct dentry *trigger_dir;
 
+static void trigger_free_resources(void)
+{
+	kmem_cache_destroy(trigger_nolock_cache);
+	if (trigger_wq)
+		destroy_workqueue(trigger_wq);
+}
+
 static int __init trigger_init(void)
 {
-	int err;
+	int err = -ENOMEM;
 
 	trigger_wq = alloc_workqueue("qpw_trigger", WQ_PERCPU, 0);
-	if (!trigger_wq)
-		return -ENOMEM;
-	err = trigger_watch();
+	trigger_nolock_cache = trigger_create("qpw_trigger_nolock");
+	if (trigger_wq && trigger_nolock_cache)
+		err = trigger_watch();
 	if (err) {
-		destroy_workqueue(trigger_wq);
+		trigger_free_resources();
 		return err;
 	}
 
@@ -590,6 +722,8 @@ static int __init trigger_init(void)
 				   &trigger_deferred_fops);
 	debugfs_create_file_unsafe("nolock", 0200, trigger_dir, NULL,
 				   &trigger_nolock_fops);
+	debugfs_create_file_unsafe("switch", 0600, trigger_dir, NULL,
+				   &trigger_switch_fops);
 	debugfs_create_file_unsafe("stuck", 0200, trigger_dir, NULL,
 				   &trigger_stuck_fops);
 	return 0;
@@ -599,7 +733,7 @@ static void __exit trigger_exit(void)
 {
 	debugfs_remove(trigger_dir);
 	trigger_unwatch();
-	destroy_workqueue(trigger_wq);
+	trigger_free_resources();
 }
 
 module_init(trigger_init);
