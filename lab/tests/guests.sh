@@ -197,8 +197,8 @@ qemu-bench() {
 	guest=$(kselftest_guest qemu-bench)
 	boot 'qemu-bench' "$guest" qemu-bench 4 \
 		'kunit.filter_glob=qpw.*load TEST=qpw:storm.sh,qpw:sysfs.sh'
-	require 'qemu-bench' load
-	require 'qemu-bench' 'storm.sh$'
+	require 'qemu-bench' 'qt_test_load.remote mode$'
+	require 'qemu-bench' 'so do they while CPUs go off and on$'
 }
 
 # Ours, and all of the files that the series converts
