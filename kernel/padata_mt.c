@@ -420,13 +420,12 @@ VISIBLE_IF_KUNIT unsigned int padata_mt_idle_ms __read_mostly = 60 * MSEC_PER_SE
 VISIBLE_IF_KUNIT unsigned int padata_mt_max_helpers __read_mostly = INT_MAX;
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_max_helpers);
 
-/* Widens a race window, with CONFIG_PADATA_MT_DEBUG. */
 #ifdef CONFIG_PADATA_MT_DEBUG
 static unsigned int padata_mt_delay_us;
 module_param_named(delay_us, padata_mt_delay_us, uint, 0644);
 MODULE_PARM_DESC(delay_us, "Longest random delay in race windows, 0 for none");
 
-static void padata_mt_window(void)
+static void padata_mt_delay(void)
 {
 	unsigned int us = READ_ONCE(padata_mt_delay_us);
 
@@ -434,10 +433,21 @@ static void padata_mt_window(void)
 		udelay(get_random_u32_inclusive(1, min(us, 1000)));
 }
 #else
-static inline void padata_mt_window(void)
+static inline void padata_mt_delay(void)
 {
 }
 #endif
+
+/*
+ * A race window, without locks held.  CONFIG_PADATA_MT_DEBUG makes it wider, and a
+ * KUnit test can let another thread run in it.
+ */
+VISIBLE_IF_KUNIT void padata_mt_window(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(padata_mt_window);
+	padata_mt_delay();
+}
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_window);
 
 /*
  * The decision on helpers needs a clock of high resolution.  Before clocksources

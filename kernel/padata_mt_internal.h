@@ -12,6 +12,7 @@
 struct kernel_param;
 struct padata_mt_run;
 
+void padata_mt_window(void);
 struct padata_mt_run *padata_mt_alloc_run(unsigned int max_threads);
 extern unsigned int padata_mt_max_helpers;
 int padata_mt_set_max_helpers(const char *val, const struct kernel_param *kp);

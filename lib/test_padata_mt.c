@@ -2660,6 +2660,149 @@ static void pmt_test_idle(struct kunit *test)
 	}
 }
 
+/* A job that lacks a helper ends while this thread places a worker for it. */
+static struct pmt_caller *pmt_placed_caller;
+static unsigned int pmt_placed_helping;
+
+static int pmt_placed_task_fn(void *arg)
+{
+	struct pmt_caller *caller = container_of(arg, struct pmt_caller, task);
+	struct padata_mt_job job = {
+		.thread_fn = pmt_caller_fn, .fn_arg = caller, .size = 2,
+		.max_threads = 2, .eager = true,
+	};
+
+	padata_do_multithreaded(&job);
+	kthread_complete_and_exit(&caller->task.done, 0);
+}
+
+static void pmt_end_placed(void)
+{
+	struct pmt_caller *caller = pmt_placed_caller;
+
+	if (!caller)
+		return;
+	pmt_placed_caller = NULL;
+	complete_all(&caller->over);
+	wait_for_completion(&caller->task.done);
+	pmt_placed_helping = padata_mt_nr_helping();
+}
+
+/* As many callers as CPUs, this task included, so the new one gets no helper yet. */
+static int pmt_placing_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_caller *caller = arg;
+
+	init_completion(&caller->calling);
+	init_completion(&caller->over);
+	pmt_start(&caller->task, pmt_placed_task_fn);
+	wait_for_completion(&caller->calling);
+	pmt_placed_caller = caller;
+
+	return 0;
+}
+
+/* The worker is free at once for other jobs, though it is not yet placed. */
+static void pmt_test_recall_placing(struct kunit *test)
+{
+	unsigned int i, others = num_online_cpus() - 2;
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_caller *callers;
+	struct padata_mt_job job = {
+		.thread_fn = pmt_placing_fn, .size = 1,
+	};
+
+	pmt_need_cpus(test, 2);
+	callers = kunit_kcalloc(test, others + 1, sizeof(*callers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, callers);
+	/* So that there is a worker, which is idle then */
+	pmt_shape_parallel(fx);
+	pmt_run_and_check(fx);
+	pmt_wait_for_no_helper(test);
+	for (i = 0; i < others; i++)
+		pmt_start_caller(&callers[i], fx);
+
+	callers[others].task.fx = fx;
+	job.fn_arg = &callers[others];
+	pmt_placed_helping = UINT_MAX;
+	kunit_activate_static_stub(test, padata_mt_window, pmt_end_placed);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	kunit_deactivate_static_stub(test, padata_mt_window);
+	KUNIT_EXPECT_EQ(test, pmt_placed_helping, 0);
+
+	/* If no worker was placed, the job has not ended yet. */
+	pmt_end_placed();
+	for (i = 0; i < others; i++) {
+		complete_all(&callers[i].over);
+		wait_for_completion(&callers[i].task.done);
+	}
+	pmt_wait_for_no_helper(test);
+}
+
+/* Each thread sends two helpers: this one no more, and yet all come. */
+#define PMT_FANOUT_HELPERS	3
+
+static unsigned int pmt_windows;
+
+static void pmt_count_window(void)
+{
+	pmt_windows++;
+}
+
+struct pmt_fanout {
+	struct pmt_fixture	*fx;
+	unsigned int		windows;
+};
+
+static int pmt_fanout_fn(unsigned long start, unsigned long end, void *arg)
+{
+	unsigned long patience = jiffies + PMT_PATIENCE;
+	struct pmt_fanout *fanout = arg;
+	struct pmt_fixture *fx = fanout->fx;
+	int err;
+
+	if (current == fx->main && !fanout->windows)
+		fanout->windows = pmt_windows;
+	scoped_guard(spinlock, &fx->lock)
+		fx->max_active = max(fx->max_active, ++fx->active);
+	while (READ_ONCE(fx->max_active) <= PMT_FANOUT_HELPERS &&
+	       time_before(jiffies, patience))
+		usleep_range(100, 200);
+	err = READ_ONCE(fx->max_active) > PMT_FANOUT_HELPERS ? 0 : -ETIMEDOUT;
+	scoped_guard(spinlock, &fx->lock)
+		fx->active--;
+
+	return err;
+}
+
+static void pmt_test_fanout(struct kunit *test)
+{
+	struct pmt_fixture *fx = test->priv;
+	struct pmt_fanout fanout = { .fx = fx };
+	struct padata_mt_job job = {
+		.thread_fn = pmt_fanout_fn, .fn_arg = &fanout, .size = 100,
+		.max_threads = 1 + PMT_FANOUT_HELPERS, .eager = true,
+	};
+	unsigned int i;
+
+	pmt_need_cpus(test, 1 + PMT_FANOUT_HELPERS);
+	/* The first job makes the workers, the others find them idle. */
+	for (i = 0; i < 10; i++) {
+		pmt_wait_for_no_helper(test);
+		fx->main = current;
+		fx->active = 0;
+		fx->max_active = 0;
+		fanout.windows = 0;
+		pmt_windows = 0;
+		kunit_activate_static_stub(test, padata_mt_window,
+					   pmt_count_window);
+		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+		kunit_deactivate_static_stub(test, padata_mt_window);
+		/* Two for each helper that it sent; a helper may have been faster. */
+		KUNIT_EXPECT_LE(test, fanout.windows, 4);
+	}
+}
+
 /* All helpers are kept by one job, so another one has none. */
 static void pmt_test_exhausted(struct kunit *test)
 {
@@ -2749,6 +2892,8 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_relay),
 	KUNIT_CASE(pmt_test_recall),
 	KUNIT_CASE(pmt_test_callers),
+	KUNIT_CASE(pmt_test_recall_placing),
+	KUNIT_CASE(pmt_test_fanout),
 	KUNIT_CASE(pmt_test_crowd),
 	KUNIT_CASE(pmt_test_idle),
 	KUNIT_CASE(pmt_test_exhausted),

@@ -281,6 +281,9 @@ qemu() {
 	done <<-END
 		threads are within the limits
 		caller not bound: more helpers
+		pmt_test_becomes_rt
+		pmt_test_recall_placing
+		pmt_test_fanout
 		helpers leave a CPU that becomes isolated
 		helpers leave a CPU that another partition takes
 		helpers leave when the caller.s cpuset becomes one CPU
