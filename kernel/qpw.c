@@ -57,12 +57,12 @@
  * **Raw spinlocks.**  A cache whose critical sections must not sleep on PREEMPT_RT
  * has a raw spinlock for each CPU instead of a lock of this type, see
  * qpw_owner_needs_lock().  Every access disables interrupts.  The invariant: *in
- * local mode only the owner accesses the cache; in all other modes, and while the
- * CPU is offline, each access holds the raw spinlock.*
+ * local mode only the owner accesses the cache; in all other modes, and once the
+ * CPU is dead, each access holds the raw spinlock.*
  *
  * - The owner reads its mode after it has disabled interrupts, in an interrupt
- *   handler as well.  Only the stopper thread of the owner enters and ends local
- *   mode, so the answer holds until the owner enables interrupts.
+ *   handler as well.  While the owner is online, only its stopper thread enters
+ *   and ends local mode, so the answer holds until the owner enables interrupts.
  * - A drainer reads the mode and drains in one RCU read-side critical section, and
  *   starts in remote mode only.  After the mode has become leaving,
  *   synchronize_rcu() waits for all drainers that read remote.  Then the owner
@@ -70,9 +70,10 @@
  *   synchronize_srcu() waits.
  * - A callback for a dead CPU can meet a drainer that found the CPU online, so it
  *   takes the lock in every mode.
- * - A holder drops a bounded number of references and takes no other lock.  Raw
- *   spinlocks are fair: the owner waits for one drain of each other CPU at most,
- *   and all but the first of these find an empty cache.
+ * - A holder drops a bounded number of references and takes no other lock.  If raw
+ *   spinlocks are fair, the owner waits for one drain of each other CPU at most,
+ *   and all but the first of these find an empty cache.  A guest without PV
+ *   spinlocks may have unfair ones; drainers skip an empty cache there as well.
  *
  * **PREEMPT_RT.**  The lock is the spinlock_t that local_lock() uses there, which
  * can sleep.  The owner and other CPUs may take it in every mode.  The mode only

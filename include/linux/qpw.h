@@ -408,9 +408,10 @@ static inline bool qpw_is_cpu_remote(int cpu)
  * For caches that cannot use a qpw_lock_t, because their critical sections must
  * not sleep on PREEMPT_RT.  Such a cache has a raw spinlock for each CPU.  The
  * owner takes it only if this function returns true.  A drainer always takes it:
- * in a work function, in a CPU hotplug callback for a dead CPU, or in an RCU
- * read-side critical section in which qpw_is_cpu_remote() returned true.  Both
- * disable interrupts, and take no other lock while they hold the raw spinlock.
+ * in a work function that runs remotely, in a CPU hotplug callback for a dead CPU,
+ * or in an RCU read-side critical section in which qpw_is_cpu_remote() returned
+ * true.  Both disable interrupts, and take no other lock while they hold the raw
+ * spinlock.
  *
  * Context: On the cache's own CPU with interrupts disabled, which they remain for
  * as long as the critical section lasts.  The answer does not change meanwhile.
