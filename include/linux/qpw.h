@@ -60,7 +60,10 @@
  * of times, also while it is pending, and by several callers at once.  Unlike
  * that of a work item, its function can run in several contexts at a time: in
  * each caller that queues it for a CPU in remote mode, and, if the mode has just
- * changed, in a worker.  The lock of the cache serializes them.
+ * changed, in a worker.  The lock of the cache serializes them.  As with
+ * flush_work(), a flush does not wait for work that another caller is about to
+ * queue.  So if several callers queue the same work and rely on it being complete,
+ * they must hold a mutex from queueing to flushing.
  *
  * **USAGE**::
  *

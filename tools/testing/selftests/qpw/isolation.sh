@@ -96,6 +96,13 @@ events_for()
 	grep -cE " $1: target_cpu=$cpu " "$TRACE/trace"
 }
 
+# To find out what a failure is about
+tasks_switched_to()
+{
+	sed -n "s/.* sched_switch: .*next_comm=\\([^ ]*\\).*/\\1/p" \
+		"$TRACE/per_cpu/cpu$cpu/trace" | sort -u | list
+}
+
 # What is about the other CPUs, and about events, is left out.
 report()
 {
@@ -107,6 +114,8 @@ report()
 	ktap_print_msg "$1: $queued works queued for CPU $cpu, $remote done" \
 		"elsewhere, $called calls, $works works run there," \
 		"$switches switches"
+	[ "$switches" = 0 ] ||
+		ktap_print_msg "switched to: $(tasks_switched_to)"
 }
 
 is_quiet()
@@ -131,10 +140,21 @@ is_disturbed()
 	fi
 }
 
+# Filling the caches may leave something to do on the CPU, for example for a new
+# kworker, that is not due to the operation.
+is_settled()
+{
+	echo >"$TRACE/trace"
+	sleep 0.2
+	[ "$(events sched_switch)" = 0 ]
+}
+
 # The others have filled caches to drain, too.
 prepare()
 {
-	fill && echo >"$TRACE/trace"
+	fill || return 1
+	[ -z "$isolated" ] || try 50 is_settled || return 1
+	echo >"$TRACE/trace"
 }
 
 observe()
