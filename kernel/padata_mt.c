@@ -18,25 +18,27 @@
  *
  * *Chunks.*  A thread takes a chunk by advancing run->next.  So all indices that
  * were taken form one contiguous range.  A thread holds one chunk at a time and
- * takes no other after an error.  So the only state needed to undo a job is one
- * failed chunk for each thread, and a run has room for that from the start.
+ * does not take another one after an error.  So the only state needed to undo a
+ * job is one failed chunk for each thread, and a run has room for that from the
+ * start.
  *
  * *Closing.*  A run is closed when run->next has reached the end: because no work
  * is left, or because an error or a signal has moved it there.  A closed run is
  * never reopened.  A helper takes its first chunk and joins run->holders in the
- * same critical section of run->lock.  It leaves the list when it finds no other
- * chunk.  The main thread looks for holders under the same lock, after it has seen
- * the run closed.  So each helper is either a holder by then, and the main thread
- * waits for it, or it never gets a chunk, and no thread waits for it.
+ * same critical section of run->lock.  It leaves the list when it finds no
+ * further chunk.  The main thread looks for holders under the same lock, after
+ * it has seen the run closed.  So each helper is either a holder by then, and
+ * the main thread waits for it, or it never gets a chunk, and no thread waits
+ * for it.
  *
  * *Lifetime.*  The main thread and each helper hold a reference to the run.  A
  * helper accesses data of the caller (thread_fn, fn_arg, the lockdep map of the
  * call site) only while it is a holder.  Everything that it accesses later, the
  * run and its worker, belongs to this file.
  *
- * *Workers* are kernel threads that become helpers of runs.  They are created in
- * the background when a run lacks helpers, and end after they have been idle for
- * long.  A worker is in one of three states:
+ * *Workers* are kernel threads that become helpers of runs.  They are created
+ * in the background when a run lacks helpers, and exit after they have been
+ * idle for a long time.  A worker is in one of three states:
  *
  *  - idle: on pool.idle, asleep or about to sleep.
  *  - assigned: on run->sent and counted in pool.helping, and worker->run is set.
@@ -49,32 +51,34 @@
  *
  * The state changes under pool.lock.  If its CPUs are busy, an assigned worker may
  * not run for a long time, so the main thread recalls all workers on run->sent
- * once the run is closed.  A worker that is being placed at that time becomes idle
- * after the placement, and no other thread may place it before.  The placing
- * thread holds its own reference to the run.
+ * once the run is closed.  A worker that is being placed at that time becomes
+ * idle after the placement, and no other thread may place it before that.  The
+ * placing thread holds its own reference to the run.
  *
  * *Leaving.*  Before each chunk, including its first, a helper checks whether it
  * may stay.  It leaves if any of these is true:
  *
  *  - CPUs went offline, or max_helpers was lowered;
- *  - there are more callers and helpers than CPUs, twice in a row;
+ *  - it finds more callers and helpers than CPUs, twice in a row;
  *  - the scheduling policy of the main thread is one that gets no helpers;
- *  - the CPUs that the main thread may use, without isolated and nohz_full CPUs,
- *    are too few.
+ *  - the main thread may use too few CPUs, not counting isolated and nohz_full
+ *    CPUs.
  *
- * If these CPUs are enough but others than before, the helper moves.  The run
- * holds references to the main thread and to the outer run, so both CPU masks can
- * be read.  A helper that leaves makes room for another one: after its next chunk
- * the main thread asks for one if the rest of the work is worth it.
+ * If there are enough of these CPUs, but their set has changed, the helper
+ * moves.  The run holds references to the main thread and to the outer run, so
+ * both CPU masks can be read.  A helper that leaves makes room for another one:
+ * after its own next chunk, the main thread asks for a new helper if the rest
+ * of the work is worth it.
  *
  * *Giving back.*  padata_mt_should_stop() lets a helper leave in the middle of a
  * chunk.  The chunk then occupies the helper's entry of run->failed, which no
  * other helper gets, and the main thread runs the chunk when all helpers are done.
  *
  * *Pending runs.*  A run that lacks helpers is on pool.pending until it has them,
- * until a helper finds it closed, or until its main thread takes it off, which it
- * does before it drops its reference.  Each of its CPUs gets one helper at most
- * during the life of a run, so padata_mt_run.failed has room for all of them.
+ * until a helper finds it closed, or until its main thread takes it off.  The
+ * main thread does that before it drops its reference.  Each of its CPUs gets
+ * one helper at most during the life of a run, so padata_mt_run.failed has room
+ * for all of them.
  *
  * *How many helpers.*  A job gets one helper for each PADATA_MT_WORTH_NS of the
  * remaining work.  The main thread computes this again after each of its chunks,
@@ -83,43 +87,46 @@
  * first indices does not predict that of later ones, so padata_mt_max_chunk()
  * bounds the chunks as well.
  *
- * *Fan-out.*  The main thread sends PADATA_MT_FANOUT helpers and then works.  Each
- * helper sends as many before its first chunk.  After each of its chunks the main
- * thread sends one more if some are missing, because a helper that was sent may
- * not have run yet.
+ * *Fan-out.*  The main thread sends PADATA_MT_FANOUT helpers and then works.
+ * Each helper sends the same number before its first chunk.  After each of its
+ * chunks the main thread sends one more if some are missing, because a helper
+ * that was sent may not have run yet.
  *
- * *Stragglers.*  After boot helpers run at nice 19, so other tasks may keep a
- * helper from ending the last chunk.  A main thread that waits lifts one helper to
- * its own priority, and lifts the next one when that is done.  A caller that has
- * become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its priority.  A
- * deadline cannot be lent, so a deadline caller lends nice 0.  The main thread
- * reads its priority when the wait begins, and again when a lift wakes it.  A
- * priority that it gains otherwise during the wait (sched_setscheduler(), renice,
- * priority inheritance) is not passed on: the wait then lasts until each holder has
- * ended its chunk with the CPU time that it gets at its present priority.
+ * *Stragglers.*  After boot, helpers run at nice 19, so other tasks may keep a
+ * helper from completing the last chunk.  A main thread that waits lifts one
+ * helper to its own priority, and lifts the next one when the first is done.  A
+ * caller that has become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its
+ * priority.  A deadline cannot be lent, so a deadline caller lends nice 0.  The
+ * main thread reads its priority when the wait begins, and again when a lift
+ * wakes it.  If its priority rises in another way during the wait
+ * (sched_setscheduler(), renice, priority inheritance), it does not pass that
+ * on.  The wait then lasts until each holder has completed its chunk at the
+ * priority that the holder has.
  *
  * A helper is lifted under run->lock while it holds a chunk.  It restores its
- * priority after it gave up that chunk, hence after the lift.  A lifted helper may
- * itself wait for a nested job.  Then it has set padata_mt_thread.waits under the
- * lock of the run that it helps, and the thread that lifts it also wakes it, so
- * that it passes the lift on.  Nothing else wakes a waiting main thread before the
- * last helper is done, so the hung task detector sees the wait.
+ * priority after it has given up that chunk, hence after the lift.  A lifted
+ * helper may itself be waiting for a nested job.  In that case it has set
+ * padata_mt_thread.waits under the lock of the run that it helps.  The thread
+ * that lifts it then also wakes it up, so that it passes the lift on.  Nothing
+ * else wakes a waiting main thread before the last helper is done, so the hung
+ * task detector sees the wait.
  *
  * *Lockdep.*  Each thread of a job, including the main thread, holds the lockdep
  * map of the call site while it runs the thread function: a helper may take the
  * locks that the main thread takes there.  The main thread also acquires and
  * releases the map before it starts, as flush_work() does.  Nested calls use the
- * subclasses of the map, by the number of chunks that they are nested in.  A thread
- * that holds a map at some depth only takes maps that are deeper, so call sites may
- * nest in each other in any order.  Calls from a memory allocation scope use other
- * subclasses, because reclaim may make a call that other code makes outside of
- * reclaim while it allocates memory.
+ * subclasses of the map, by the number of chunks that they are nested in.  A
+ * thread that holds a map at some depth takes only maps at greater depths, so
+ * call sites may nest in each other in any order.  Calls in a memory allocation
+ * scope use other subclasses.  The reason is that reclaim may run a job from
+ * the same call site as code that then enters reclaim because it allocates
+ * memory.
  *
  * *Locks.*  pool.lock, run->lock and the locks of padata_mt_calls do not nest in
- * each other.  The scheduler's locks nest in run->lock.  All are raw spinlocks that
- * are held for a bounded time: helpers at nice 19 take them as well, and on
- * PREEMPT_RT the holder of a spinlock_t can be preempted.  None is taken in
- * interrupts.
+ * each other.  The scheduler's locks nest in run->lock.  The locks of this file
+ * are raw spinlocks that are held for a bounded time: helpers at nice 19 take
+ * them as well, and on PREEMPT_RT the holder of a spinlock_t can be preempted.
+ * None of them is taken in interrupts.
  */
 
 #include <linux/atomic.h>

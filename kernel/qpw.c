@@ -16,40 +16,42 @@
  *
  * - *Local mode.*  Only the owner, the CPU that the lock belongs to, enters
  *   critical sections, with preemption disabled.  An interrupt or NMI on the
- *   owner can nest in a critical section.  It may only try a lock that is not
- *   taken with interrupts disabled, and a plain store has set the lock word that
- *   it then reads.
+ *   owner can nest in a critical section.  If the owner does not disable
+ *   interrupts for that lock, the interrupt or NMI may only try it.  The lock
+ *   word that it then reads was set with a plain store.
  * - *Remote mode and leaving.*  Both the owner and a drainer may enter.  Both
  *   acquire the lock word with cmpxchg.  The owner spins with preemption
- *   disabled, possibly with interrupts disabled.  The drainer holds the lock with
- *   interrupts disabled and waits for nothing meanwhile, so only a hypervisor can
- *   extend its critical section.  The drainer spins with interrupts and
- *   preemption enabled and holds no other lock of this type.  So the owner may do
- *   in its critical section whatever it could do without QPW.  A drainer that must
- *   not wait tries the lock.
+ *   disabled, possibly with interrupts disabled.  The drainer holds the lock
+ *   with interrupts disabled and does not wait for anything while it holds it,
+ *   so only a hypervisor can extend its critical section.  The drainer spins
+ *   with interrupts and preemption enabled and holds no other lock of this
+ *   type.  So the owner may do anything in its critical section that it could
+ *   do without QPW.  A drainer that must not wait tries the lock.
  *
  * Modes change as follows:
  *
  * - **Local to remote.**  The owner's stopper thread writes the mode, with
  *   preemption disabled.  No critical section of the owner is in progress then:
- *   a task in one cannot have been preempted, and an interrupt handler has
+ *   no task can have been preempted inside one, and every interrupt handler has
  *   returned.  An IPI could not do this, because it can interrupt a critical
  *   section.  The mode is written with release semantics and a drainer reads it
- *   with acquire semantics.  So the drainer sees everything that the owner did in
- *   local mode, including its plain stores to the lock word.
+ *   with acquire semantics.  So the drainer sees everything that the owner did
+ *   in local mode, including its plain stores to the lock word.
  * - **Remote to leaving to local.**  A drainer reads the mode and drains inside
  *   one SRCU read-side critical section, and starts in remote mode only.  After
  *   the mode has become leaving, synchronize_srcu() waits for all drainers that
  *   read remote.  Then the owner's stopper thread writes local.  All stores of
  *   drainers happened before synchronize_srcu() returned, hence before the first
- *   critical section of the owner in local mode.  The owner locks in the same way
- *   in remote mode and in leaving, so any CPU may write leaving at any time.
- * - **Offline CPUs.**  The mode of an offline CPU is written under the CPU hotplug
- *   lock, so never while that CPU is coming or going.  The mode is valid before
- *   the first instruction of a CPU that comes online, and does not change from
- *   the start of its teardown until the last callback for the dead CPU has run.
- *   Such a callback can meet a drainer that started earlier.  Therefore the lock
- *   of an offline CPU is acquired with cmpxchg in every mode.
+ *   critical section of the owner in local mode.  The owner takes its locks in
+ *   the same way in remote and in leaving mode, so any CPU may set the mode to
+ *   leaving at any time.
+ * - **Offline CPUs.**  The mode of an offline CPU is written under the CPU
+ *   hotplug lock, so never while that CPU is coming online or going offline.
+ *   The mode is valid before the first instruction of a CPU that comes online,
+ *   and does not change from the start of its teardown until the last callback
+ *   for the dead CPU has run.  Such a callback can run concurrently with a
+ *   drainer that started earlier.  Therefore the lock of an offline CPU is
+ *   acquired with cmpxchg in every mode.
  *
  * A critical section therefore begins and ends in the same mode.  The unlock does
  * not test the mode: it stores zero with release semantics in every mode.
@@ -62,18 +64,20 @@
  *
  * - The owner reads its mode after it has disabled interrupts, in an interrupt
  *   handler as well.  While the owner is online, only its stopper thread enters
- *   and ends local mode, so the answer holds until the owner enables interrupts.
+ *   and leaves local mode, so the mode that the owner has read stays valid
+ *   until it enables interrupts.
  * - A drainer reads the mode and drains in one RCU read-side critical section, and
  *   starts in remote mode only.  After the mode has become leaving,
  *   synchronize_rcu() waits for all drainers that read remote.  Then the owner
- *   enters local mode.  A work function is such a drainer, too: there,
- *   synchronize_srcu() waits.
- * - A callback for a dead CPU can meet a drainer that found the CPU online, so it
- *   takes the lock in every mode.
+ *   enters local mode.  A work function is a drainer as well:
+ *   synchronize_srcu() waits for it.
+ * - A callback for a dead CPU can run concurrently with a drainer that found
+ *   the CPU online, so the callback takes the lock in every mode.
  * - A holder drops a bounded number of references and takes no other lock.  If raw
  *   spinlocks are fair, the owner waits for one drain of each other CPU at most,
- *   and all but the first of these find an empty cache.  A guest without PV
- *   spinlocks may have unfair ones; drainers skip an empty cache there as well.
+ *   and all but the first of these find an empty cache.  A guest without
+ *   paravirtual spinlocks may use unfair spinlocks.  There, too, drainers skip
+ *   an empty cache.
  *
  * **PREEMPT_RT.**  The lock is the spinlock_t that local_lock() uses there, which
  * can sleep.  The owner and other CPUs may take it in every mode.  The mode only
@@ -91,13 +95,14 @@
  * tasks on the drainer's CPU that outrank both of them, and for the few
  * instructions of the drainer's critical section.
  *
- * **The gate**, on PREEMPT_RT.  A drainer that waits for a lock is queued there
- * and lends its priority to the owner: it holds the lock's wait_lock and takes
- * the owner's pi_lock and runqueue lock.  The owner's release then takes
- * wait_lock and wakes up the drainer.  An owner that itself holds a runqueue
- * lock, or any lock that a wake-up takes, would deadlock.  Such a caller cannot
- * be preempted, and enters the gate with qpw_nolock_begin().  The invariant:
- * *while a CPU is inside the gate, no drainer is queued at a lock of that CPU.*
+ * **The gate**, on PREEMPT_RT.  A drainer that has to wait for a lock queues
+ * itself as a waiter and lends its priority to the owner.  To do so it holds
+ * the lock's wait_lock and takes the owner's pi_lock and runqueue lock.  The
+ * owner's release then takes wait_lock and wakes up the drainer.  An owner that
+ * itself holds a runqueue lock, or any lock that a wake-up takes, would
+ * deadlock.  Such an owner cannot be preempted, and enters the gate with
+ * qpw_nolock_begin().  The invariant: *while a CPU is inside the gate, no
+ * drainer is queued at a lock of that CPU.*
  *
  * - The CPU increments qpw_gate.nolock and then reads qpw_gate.drainers.  If that
  *   is not zero, it leaves the gate and tries no lock.
@@ -112,19 +117,21 @@
  * the gate.  A CPU that is not preemptible does not enter or leave local mode, so
  * it leaves the gate if and only if it has entered it.
  *
- * A task of the CPU can wait for a lock, too: for another task of the CPU, or for
- * a drainer.  It does not run while the caller is not preemptible, but it can be a
- * waiter already: the release wakes it up, and it takes the lock only once it
- * runs.  So local_qpw_trylock() fails if the lock has a waiter, in every mode.
- * local_trylock() takes such a lock, and can deadlock.
+ * A task on the CPU can also wait for a lock that another task on the CPU, or a
+ * drainer, holds.  The waiting task does not run while the caller is not
+ * preemptible, but it can already be queued as a waiter.  The release wakes it
+ * up, but it takes the lock only once it runs.  So local_qpw_trylock() fails if
+ * the lock has a waiter, in every mode.  local_trylock() takes such a lock, and
+ * can deadlock.
  *
- * **Work** remembers its CPU, but workqueues do not keep it there: when a CPU goes
- * offline, its workers continue elsewhere.  So the worker disables migration and
- * calls the work function on the CPU of the work, or in an SRCU read-side critical
- * section like any other drainer.  In all other cases it drops the work: the CPU
- * is going offline, and callbacks for the dead CPU will drain it.  The worker
- * records in the work whether it dropped it, before it calls the function, and a
- * flush reads that after the work has ended.
+ * **Work** records its CPU, but workqueues do not guarantee that it runs there:
+ * when a CPU goes offline, its workers continue on other CPUs.  So the worker
+ * first disables migration.  If it is on the CPU of the work, it calls the work
+ * function.  If that CPU is in remote mode, it calls the function in an SRCU
+ * read-side critical section, like any other drainer.  In all other cases it
+ * drops the work: the CPU is going offline, and callbacks for the dead CPU will
+ * drain it.  Before it would call the function, the worker records in the work
+ * whether it drops it.  A flush reads that record after the work has ended.
  *
  * Work is initialized as a work item and flushed as one in every mode.  If the
  * caller has run it, there is nothing to flush, whatever the CPU's mode is by

@@ -59,12 +59,14 @@ struct padata_mt_stats {
  * struct padata_mt_job - represents one multithreaded job
  *
  * @thread_fn: Called for each chunk of work, on [start, end).  Returns 0, or an
- *             error, which ends the job.  padata does not call undo_fn for a chunk
- *             that failed: if the job has an undo_fn, thread_fn undoes its part,
- *             otherwise it may keep it.  Chunks start in ascending order and run
- *             concurrently.  A thread_fn that takes long should call
- *             padata_mt_should_stop().  If it returns -EAGAIN from there, the job
- *             continues, and the main thread runs this chunk again after later ones.
+ *             error, which ends the job.  padata does not call undo_fn for a
+ *             chunk that failed.  If the job has an undo_fn, thread_fn itself
+ *             undoes what it did of that chunk; otherwise it may keep it.
+ *             Chunks start in ascending order and run concurrently.  A
+ *             thread_fn that may run for a long time should call
+ *             padata_mt_should_stop().  If that returns -EAGAIN and thread_fn
+ *             passes this on, the job continues, and the main thread runs this
+ *             chunk again after later ones.
  * @undo_fn: Called after an error, by the main thread alone, for each maximal
  *           range that thread_fn has completed, in ascending order.  May be NULL.
  * @fn_arg: The argument of thread_fn and undo_fn.
@@ -113,22 +115,23 @@ struct padata_mt_job {
  *
  * Calls the thread function of the job on chunks that together make up the job.
  * Each index is in exactly one chunk, except that a chunk that a helper gives back
- * runs again (see padata_mt_should_stop()).  If only one thread is allowed, or the
- * work is only one chunk, there is one call, in the calling task, for the whole range
- * (more if the job is killable or has a max_chunk).  Otherwise the calling task
- * starts alone.  Helpers join it when its progress shows that the rest is worth it,
- * or at once if the job is eager.  If memory, CPUs or helpers are not available, the
- * job runs with fewer threads.
+ * runs again (see padata_mt_should_stop()).  If only one thread is allowed, or
+ * the work fits in one chunk, the calling task makes one call for the whole
+ * range, or several if the job is killable or has a max_chunk.  Otherwise the
+ * calling task starts alone.  Helpers join it when its progress shows that the
+ * rest is worth it, or at once if the job is eager.  If memory, CPUs or helpers
+ * are not available, the job runs with fewer threads.
  *
- * Helpers run on the CPUs that the calling task may use at that time, except isolated
- * and nohz_full ones; a work item may use all CPUs.  After boot helpers run at nice
- * 19.  A caller with a real-time or deadline policy, or with SCHED_IDLE, gets none.
+ * Helpers run on the CPUs that the calling task may use at that time, except
+ * isolated and nohz_full ones.  If the caller is a work item, the CPU mask of
+ * its worker does not count.  After boot, helpers run at nice 19.  A caller
+ * with a real-time or deadline policy, or with SCHED_IDLE, gets none.
  *
  * This follows ktask and padata's multithreaded jobs by Daniel Jordan; see
  * https://lore.kernel.org/linux-mm/20181105165558.11698-1-daniel.m.jordan@oracle.com/
  *
- * Context: Process context, may sleep.  Locks that the thread function takes
- *          must not be held.  The thread function may itself call this.
+ * Context: Process context, may sleep.  The caller must not hold locks that the
+ *          thread function takes.  The thread function may itself call this.
  * Return: 0 if every chunk was completed.
  *         -EINVAL, with a warning, if thread_fn is NULL, max_threads is
  *         negative, or start + size exceeds ULONG_MAX; nothing was run.
@@ -151,7 +154,7 @@ struct padata_mt_job {
 
 /* private: */
 
-/* The default of max_chunk: indices, and multiples of the smallest chunk */
+/* The default max_chunk, in indices and in multiples of the smallest chunk */
 #define PADATA_MT_MAX_CHUNK	4096UL
 #define PADATA_MT_MAX_LEAST	16UL
 
@@ -219,7 +222,7 @@ static inline int padata_mt_should_stop(void)
 	return 0;
 }
 
-/* The number of calls in a killable job, between which a signal can end it */
+/* A killable job makes this many calls; a signal can end it between two. */
 #define PADATA_MT_SERIAL_CHUNKS	64
 
 static inline int padata_mt_do_job(const struct padata_mt_job *job,

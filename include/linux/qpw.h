@@ -2,7 +2,7 @@
 /*
  * Queue per-CPU work (QPW): drain another CPU's cache without disturbing it
  *
- * The idea and the names are of Leonardo Bras and Marcelo Tosatti, see
+ * The idea and the names come from Leonardo Bras and Marcelo Tosatti, see
  * https://lore.kernel.org/linux-mm/20260323175544.807534301@redhat.com/
  */
 
@@ -10,20 +10,22 @@
  * DOC: Semantics
  *
  * Only the owner, the CPU that a per-CPU cache belongs to, takes the lock of
- * that cache.  To drain the cache, another CPU must queue work on the owner.  On
- * an isolated CPU that work preempts the task that the CPU is isolated for; if
- * this task does not yield, the work never runs.  With QPW a CPU can be put into
- * *remote mode*: other CPUs then take the locks of its caches as well, and
- * queue_percpu_work_on() runs the work function in its caller.
+ * that cache.  To drain the cache, another CPU must queue work on the owner.
+ * On an isolated CPU that work preempts the task that the CPU is isolated for.
+ * If this task does not yield, the work runs only in the time that the deadline
+ * server takes from the task, and without that server it never runs.  With QPW
+ * a CPU can be put into *remote mode*: other CPUs then take the locks of its
+ * caches as well.  queue_percpu_work_on() then runs the work function in its
+ * caller, or on PREEMPT_RT in a thread that works for the caller.
  *
- * Mode is a property of each CPU.  What the calls do:
+ * Each CPU has its own mode, which determines what the calls do:
  *
  * ===============  ================  ================  ====================
  * ..               local_qpw_lock    qpw_lock          queue_percpu_work_on
  * ===============  ================  ================  ====================
  * CONFIG_QPW=n     as local_lock     for its own CPU   queues the work
  * in local mode    as local_lock     for its own CPU   queues the work
- * in remote mode   takes a spinlock  takes the same    runs it at once, here
+ * in remote mode   takes a spinlock  takes the same    runs it immediately
  * PREEMPT_RT       as local_lock     takes the same    by mode, as above
  * ===============  ================  ================  ====================
  *
@@ -48,22 +50,24 @@
  * ==========================================  ==============================
  *
  * The first two differ only without ``CONFIG_QPW``, where they are local_lock()
- * and local_lock_irq().  With it, another CPU can wait for the lock, and both
- * disable interrupts while they hold it; on PREEMPT_RT neither does.
+ * and local_lock_irq().  With it, another CPU may be waiting for the lock, so
+ * both keep interrupts disabled until the unlock.  On PREEMPT_RT neither does.
  *
  * Do not hold the locks of two CPUs at once.  Hold another CPU's lock only to
- * move what is cached aside; unlock, then process it.  If an empty cache means
- * to other code that all is done, detach only under a mutex that this code takes
- * as well, and release the mutex after flush_percpu_work() has returned.
+ * move the cached objects aside, and process them after the unlock.  If other
+ * code takes an empty cache to mean that all objects have been processed,
+ * detach objects only under a mutex that this code takes as well.  Release the
+ * mutex only after flush_percpu_work() has returned.
  *
- * **Setup.**  INIT_QPW() sets a work up once; it can then be queued any number
- * of times, also while it is pending, and by several callers at once.  Unlike
- * that of a work item, its function can run in several contexts at a time: in
- * each caller that queues it for a CPU in remote mode, and, if the mode has just
- * changed, in a worker.  The lock of the cache serializes them.  As with
- * flush_work(), a flush does not wait for work that another caller is about to
- * queue.  So if several callers queue the same work and rely on it being complete,
- * they must hold a mutex from queueing to flushing.
+ * **Setup.**  INIT_QPW() sets up the work once.  The work can then be queued
+ * any number of times, even while it is pending, and by several callers at
+ * once.  Unlike the function of a work item, its function can run in several
+ * contexts at the same time: for each caller that queues it for a CPU in remote
+ * mode, and, if the mode has just changed, in a worker.  The lock of the cache
+ * serializes them.  As with flush_work(), a flush does not wait for work that
+ * another caller is about to queue.  So if several callers queue the same work
+ * and rely on it being complete, they must hold a mutex from queueing to
+ * flushing.
  *
  * **USAGE**::
  *
@@ -133,9 +137,9 @@ struct qpw_struct;
  * typedef qpw_func_t - a work function
  * @qpw: The work, as given to queue_percpu_work_on().
  *
- * It is called with migration disabled: on the CPU of the work, or, if that is
- * in remote mode, on any CPU.  Which of the two it is stays true until it
- * returns.
+ * It is called with migration disabled, on the CPU of the work or, if that CPU
+ * is in remote mode, on any CPU.  That CPU does not return to local mode before
+ * the function returns.
  */
 typedef void (*qpw_func_t)(struct qpw_struct *qpw);
 
@@ -144,7 +148,7 @@ typedef void (*qpw_func_t)(struct qpw_struct *qpw);
  * @work: The work item, queued unless the CPU is in remote mode.
  * @func: The work function.
  * @cpu: The CPU whose cache it works on.
- * @dropped: A worker last dropped it; flush_percpu_work() reports that.
+ * @dropped: The last worker dropped the work; flush_percpu_work() reports that.
  *
  * Set it up with INIT_QPW().
  */
@@ -158,9 +162,10 @@ struct qpw_struct {
 /**
  * enum qpw_flush - what flush_percpu_work() found
  * @QPW_FLUSH_IDLE: The work was neither pending nor running.
- * @QPW_FLUSH_WAITED: It was, and its function has returned meanwhile.
- * @QPW_FLUSH_DROPPED: When it was run last, its CPU was going offline, and its
- *	function was not called.
+ * @QPW_FLUSH_WAITED: The work was pending or running, and its function has
+ *	since returned.
+ * @QPW_FLUSH_DROPPED: When a worker last took it, its CPU was going offline, so
+ *	its function was not called.
  */
 enum qpw_flush {
 	QPW_FLUSH_IDLE,
@@ -174,8 +179,8 @@ enum qpw_flush {
  * qpw_lock_init - Initialize a lock at run time
  * @lock: The lock of one CPU, of type qpw_lock_t.
  *
- * To be done before the lock's CPU can be in remote mode for the lock's users,
- * that is, before the lock is first used, for every possible CPU.
+ * Call this for every possible CPU before the lock is first used, because that
+ * CPU may already be in remote mode by then.
  */
 #define qpw_lock_init(lock)		__qpw_lock_init(lock)
 
@@ -191,8 +196,9 @@ enum qpw_flush {
  *
  * Context: Where local_lock() may be used.  Disables preemption (PREEMPT_RT:
  * migration).  In remote mode it spins while another CPU holds the lock, which
- * takes that CPU a few hundred instructions.  A hypervisor that deschedules the
- * other CPU meanwhile extends this to one of its time slices.
+ * is for a few hundred instructions.  If a hypervisor deschedules that CPU, the
+ * wait lasts up to a time slice of the host, or longer if the host is
+ * overcommitted.
  */
 #define local_qpw_lock(lock)		__local_qpw_lock(lock)
 
@@ -239,8 +245,8 @@ enum qpw_flush {
  * local_qpw_lock_nested_bh - Take the lock of this CPU in a softirq
  * @lock: The lock, a per-CPU qpw_lock_t.
  *
- * Without CONFIG_QPW and PREEMPT_RT it only tells lockdep, as
- * local_lock_nested_bh() does: softirqs exclude each other.
+ * Without CONFIG_QPW and PREEMPT_RT this is only a lockdep annotation, like
+ * local_lock_nested_bh(), because softirqs on one CPU exclude each other.
  *
  * Context: Bottom halves disabled.
  */
@@ -258,10 +264,10 @@ enum qpw_flush {
  * @lock: The lock, a per-CPU qpw_trylock_t.
  *
  * It fails if the caller interrupted a critical section of this lock, or if
- * another CPU is draining this one.  On PREEMPT_RT it also fails if a task of this
- * CPU waits for the lock and has not run since its release.
+ * another CPU is draining this one.  On PREEMPT_RT it also fails if a task on
+ * this CPU waits for the lock and has not run since the lock was released.
  *
- * Context: Any, NMI included.  On PREEMPT_RT it always fails in NMI and hard
+ * Context: Any, including NMI.  On PREEMPT_RT it always fails in NMI and hard
  * interrupts.  With preemption disabled there, call it only between
  * qpw_nolock_begin() and qpw_nolock_end(): without them the release may have to
  * wake up a drainer.
@@ -275,14 +281,15 @@ enum qpw_flush {
  *
  * On PREEMPT_RT a drainer of this CPU sleeps while it waits for a lock, and the
  * release of the lock wakes it up.  A caller that holds a raw spinlock, for
- * example that of the runqueue, must not do that.  Until qpw_nolock_end(), no
- * drainer waits for a lock of this CPU: it waits until the caller is done.
+ * example a runqueue lock, must not wake up tasks.  Until qpw_nolock_end(), no
+ * drainer sleeps on a lock of this CPU: it spins until the caller is done.
  *
- * A preemptible caller has nothing to fear from a wake-up, and always succeeds.
- * Without PREEMPT_RT every caller does, and both calls are empty.
+ * A preemptible caller may wake up tasks, so this function always returns true
+ * for it.  Without PREEMPT_RT it always returns true, and both functions do
+ * nothing.
  *
- * Context: Any, NMI included.  Calls may be nested.  The caller must not enable
- * or disable preemption in between, other than in pairs, and must not sleep.
+ * Context: Any, including NMI.  Calls may be nested.  Between the two calls the
+ * caller must not sleep, and may disable and enable preemption only in pairs.
  *
  * Return: false if a drainer of this CPU is active.  The caller must not try a
  * lock then, and does not call qpw_nolock_end().
@@ -295,7 +302,8 @@ static __always_inline bool qpw_nolock_begin(void)
 /**
  * qpw_nolock_end - End what qpw_nolock_begin() began
  *
- * Context: As for qpw_nolock_begin().  All locks that were tried are released.
+ * Context: As for qpw_nolock_begin().  The caller has released all locks that
+ * it took in between.
  */
 static __always_inline void qpw_nolock_end(void)
 {
@@ -308,12 +316,13 @@ static __always_inline void qpw_nolock_end(void)
  * @cpu: The CPU whose lock it is: the CPU of the work that is running, or one
  *	that is offline.
  *
- * For a lock that interrupts and softirqs at most try; else use qpw_lock_irq().
+ * For a lock that interrupts and softirqs only try, or do not use at all.  For
+ * other locks use qpw_lock_irq().
  *
- * Disables interrupts until qpw_unlock(), because the owner may be waiting;
- * except on PREEMPT_RT, and without CONFIG_QPW, where it is local_lock().
- * Interrupts are enabled while it waits for the lock, because the owner may hold
- * the lock while it waits for an interrupt handler of this CPU.
+ * Disables interrupts until qpw_unlock(), because the owner may be waiting.  On
+ * PREEMPT_RT it does not, and without CONFIG_QPW it is local_lock().
+ * Interrupts stay enabled while the caller waits for the lock, because the
+ * owner may hold the lock and wait for an interrupt handler of this CPU.
  *
  * Context: Process context, interrupts enabled, may sleep; work functions and
  * CPU hotplug callbacks.  The caller holds no other lock of this type.
@@ -328,7 +337,7 @@ static __always_inline void qpw_nolock_end(void)
 #define qpw_unlock(lock, cpu)		__qpw_unlock(lock, cpu)
 
 /**
- * qpw_lock_irq - Take the lock of a given CPU that is taken in interrupts
+ * qpw_lock_irq - Take the lock of a given CPU, if interrupts take it as well
  * @lock: The lock, a per-CPU qpw_lock_t or qpw_trylock_t.
  * @cpu: The CPU whose lock it is, as for qpw_lock().
  *
@@ -361,7 +370,7 @@ static __always_inline void qpw_nolock_end(void)
 #define qpw_trylock(lock, cpu)		__qpw_trylock(lock, cpu)
 
 /**
- * qpw_lockdep_assert_held - Report it if this CPU's lock is not held
+ * qpw_lockdep_assert_held - Assert that this CPU's lock is held
  * @lock: The lock, a per-CPU qpw_lock_t or qpw_trylock_t.
  *
  * Context: Preemption or migration disabled, as in a critical section.
@@ -375,7 +384,7 @@ static __always_inline void qpw_nolock_end(void)
  * @_func: The work function.
  * @_cpu: The CPU whose cache it works on.
  *
- * Once is enough, however often the work is queued.
+ * Needed only once, however often the work is queued.
  *
  * Context: Any, if the work is neither pending nor running.
  */
@@ -393,12 +402,12 @@ static __always_inline void qpw_nolock_end(void)
  * qpw_is_cpu_remote - Is a CPU in remote mode?
  * @cpu: Any possible CPU.
  *
- * Context: Any.  The answer may be outdated at once, except on @cpu itself with
- * preemption disabled: there a CPU does not enter remote mode.  If the caller
- * gets true in an RCU read-side critical section, @cpu does not return to local
+ * Context: Any.  The result may be stale immediately.  On @cpu itself with
+ * preemption disabled, however, @cpu does not enter remote mode.  If the result
+ * is true in an RCU read-side critical section, @cpu does not return to local
  * mode before that critical section ends.
  *
- * Return: true if others do @cpu's per-CPU work.
+ * Return: true if other CPUs drain @cpu's caches.
  */
 static inline bool qpw_is_cpu_remote(int cpu)
 {
@@ -416,8 +425,8 @@ static inline bool qpw_is_cpu_remote(int cpu)
  * true.  Both disable interrupts, and take no other lock while they hold the raw
  * spinlock.
  *
- * Context: On the cache's own CPU with interrupts disabled, which they remain for
- * as long as the critical section lasts.  The answer does not change meanwhile.
+ * Context: On the cache's own CPU, with interrupts disabled until the end of
+ * the critical section.  The result does not change before that.
  *
  * Return: true if this CPU is in remote mode, or is leaving it.
  */
@@ -429,7 +438,8 @@ static __always_inline bool qpw_owner_needs_lock(void)
 /**
  * qpw_is_possible - Has any CPU been in remote mode?
  *
- * For what is needed only if somebody else may have done a CPU's work.
+ * For code that is needed only if a CPU's caches may have been drained
+ * remotely.
  *
  * Context: Any.  Once it is true it remains so.
  *
@@ -458,8 +468,8 @@ static inline int qpw_get_cpu(const struct qpw_struct *qpw)
  * qpw_runs_remotely - Is a work function working on another CPU's cache?
  * @qpw: The work.
  *
- * Where the answer is false, the work function runs on the CPU whose cache it
- * works on, and may use the local functions.
+ * If it returns false, the work function runs on the CPU whose cache it works
+ * on, and may use the local_qpw_lock() functions.
  *
  * Context: Work functions.
  *
@@ -477,10 +487,12 @@ static inline bool qpw_runs_remotely(const struct qpw_struct *qpw)
  * @wq: The workqueue, with WQ_PERCPU, for a CPU that is not in remote mode.
  * @qpw: The work, set up with INIT_QPW().
  *
- * If @cpu is in remote mode, the work function runs in the caller, before this
- * returns.  Otherwise it runs on @cpu before flush_percpu_work() returns.  If
- * @cpu goes offline first, the work is dropped: the CPU hotplug callbacks of the
- * subsystem drain what @cpu has cached, and flush_percpu_work() reports it.
+ * If @cpu is in remote mode, the work function runs in the caller (on
+ * PREEMPT_RT, in the thread qpw/N of @cpu) before this function returns.
+ * Otherwise it runs on @cpu before flush_percpu_work() returns.  If @cpu goes
+ * offline first, the work is dropped: the CPU hotplug callbacks of the
+ * subsystem drain what @cpu has cached, and flush_percpu_work() reports the
+ * drop.
  *
  * A caller that relies on the function having run has to call
  * flush_percpu_work(), whatever the mode.
@@ -502,10 +514,10 @@ static inline bool queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
  * @wq: The workqueue, with WQ_PERCPU, for a CPU that is not in remote mode.
  * @qpw: The work, set up with INIT_QPW().
  *
- * As queue_percpu_work_on(), for callers that must not sleep or wait for a lock,
- * such as a drain in reclaim.  The caller runs the work function itself, on
- * PREEMPT_RT too.  That function must not sleep, and takes the lock with
- * qpw_trylock(); if this fails, it leaves the cache as it is.
+ * Like queue_percpu_work_on(), but for callers that must not sleep or wait for
+ * a lock, such as a drain in reclaim.  The caller runs the work function
+ * itself, on PREEMPT_RT too.  That function must not sleep, and takes the lock
+ * with qpw_trylock(); if this fails, it leaves the cache as it is.
  *
  * Context: Task context, interrupts enabled.  May be atomic, and inside an RCU
  * read-side critical section.  On PREEMPT_RT no raw spinlock is held.
@@ -526,9 +538,9 @@ queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
  * @wq: The workqueue, with WQ_PERCPU, for CPUs that are not in remote mode.
  * @qpws: The works, set up with INIT_QPW() for each of @cpus.
  *
- * queue_percpu_work_on() for each CPU.  Of every BITS_PER_LONG CPUs it first
- * queues the works of those that are not in remote mode.  They run while the
- * caller does the works of the other ones.
+ * Calls queue_percpu_work_on() for each CPU, in groups of BITS_PER_LONG CPUs.
+ * In each group it first queues the works of the CPUs that are not in remote
+ * mode.  These run while the caller runs the works of the other CPUs.
  *
  * Context: Process context, may sleep.
  */
@@ -544,13 +556,14 @@ static inline void queue_percpu_work_on_cpus(const struct cpumask *cpus,
  * flush_percpu_work - Wait for queued work
  * @qpw: The work.
  *
- * It depends on what queue_percpu_work_on() did, not on the present mode of
- * @qpw's CPU: if the function ran in the caller, there is nothing to wait for.
+ * Whether this waits depends on what queue_percpu_work_on() did, not on the
+ * present mode of @qpw's CPU: if the work was not queued, there is nothing to
+ * wait for.
  *
  * Context: Process context, may sleep.
  *
  * Return: what it found, see &enum qpw_flush.  If several callers queue @qpw,
- * QPW_FLUSH_DROPPED is about the last time that a worker had it.
+ * QPW_FLUSH_DROPPED refers to the last time that a worker took it.
  */
 static inline enum qpw_flush flush_percpu_work(struct qpw_struct *qpw)
 {
