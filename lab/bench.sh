@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make bench: every part in lab/bench, unpatched and patched in one go; each leaves
-# results/PART.json and results/PART.svg. The README gets the figures from there.
+# results/PART.json and results/PART.svg. results/README.md gets the figures from there.
 # PART= names some parts, RUNS= sizes the samples of all.
 
 . "$(dirname "$0")/common.sh"

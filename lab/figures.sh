@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# figures.sh [README]: write the figures in results/ into the README (or another file),
+# figures.sh [FILE]: write the figures in results/ into results/README.md (or FILE),
 # each part of make bench, as lab/bench/PART/readme.jq puts it, between the lines
 # `<!-- make bench writes: PART -->` and `<!-- end -->`.
 
 . "$(dirname "$0")/common.sh"
 
 need jq
-readme=${1:-$TOP/README.md}
+readme=${1:-$TOP/results/README.md}
 new=$(mktemp)
 on_exit "rm -f '$new'"
 

@@ -145,7 +145,7 @@ test_codespell() {
 		patch_diff "$patch" | sed -n 's/^+//p'
 	done >"$T/patches.txt"
 	cd "$TOP"
-	{ whole_files; git ls-files README.md lab .ci Makefile 'patches/*/*/cover-letter'; } |
+	{ whole_files; git ls-files README.md results/README.md notes lab .ci Makefile 'patches/*/*/cover-letter'; } |
 		xargs codespell -L nd "$T/patches.txt" # /sys/bus/nd
 }
 
@@ -157,11 +157,11 @@ test_shellcheck() {
 	} | sort -u | xargs shellcheck -x
 }
 
-# The README has the figures that make bench found last
+# results/README.md has the figures that make bench found last
 test_figures_of_the_readme() {
-	cp "$TOP/README.md" "$T/README.md"
+	cp "$TOP/results/README.md" "$T/README.md"
 	"$LAB/figures.sh" "$T/README.md"
-	diff "$TOP/README.md" "$T/README.md"
+	diff "$TOP/results/README.md" "$T/README.md"
 }
 
 run_tests "$@"
