@@ -290,6 +290,8 @@ static s64 bench_claim_once(unsigned int cycles, unsigned int bits,
 		.thread_fn	= bench_claim_chunk,
 		.fn_arg		= &cycles,
 		.size		= 1UL << bits,
+		/* Else 2^60 indices are 2^48 chunks */
+		.max_chunk	= ULONG_MAX,
 		.max_threads	= 2,
 		.eager		= true,
 		.stats		= &stats,
