@@ -365,23 +365,29 @@ static void qt_test_work(struct kunit *test)
 	cpus_read_unlock();
 }
 
+static void qt_queue_and_flush_all(struct qt_fixture *qt)
+{
+	int cpu;
+
+	lockdep_assert_cpus_held();
+	queue_percpu_work_on_cpus(cpu_online_mask, qt->wq, &qt->works->qpw);
+	for_each_online_cpu(cpu)
+		flush_percpu_work(&per_cpu_ptr(qt->works, cpu)->qpw);
+}
+
 static void qt_test_works_of_all_cpus(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;
 	int cpu;
 
 	qt_set_steady_modes(test);
-	cpus_read_lock();
+	guard(cpus_read_lock)();
 	for_each_online_cpu(cpu)
 		qt_init_work(qt, cpu, qt_work_fn);
-	queue_percpu_work_on_cpus(cpu_online_mask, qt->wq, &qt->works->qpw);
-	for_each_online_cpu(cpu) {
-		struct qt_work *work = per_cpu_ptr(qt->works, cpu);
-
-		flush_percpu_work(&work->qpw);
-		qt_check_run(test, work, qpw_is_cpu_remote(cpu));
-	}
-	cpus_read_unlock();
+	qt_queue_and_flush_all(qt);
+	for_each_online_cpu(cpu)
+		qt_check_run(test, per_cpu_ptr(qt->works, cpu),
+			     qpw_is_cpu_remote(cpu));
 }
 
 #ifdef CONFIG_QPW
@@ -1129,6 +1135,17 @@ static int qt_wait_for_lock(void *meeting)
 	return 0;
 }
 
+/* With preemption disabled, so a task that waits does not run meanwhile */
+static void qt_try_with_waiter(struct qt_meeting *m)
+{
+	struct qt_cache __percpu *caches = m->qt->caches;
+
+	m->waiters = qt_has_waiters(this_cpu_ptr(&caches->trylock));
+	m->taken = local_qpw_trylock(&caches->trylock);
+	if (m->taken)
+		local_qpw_unlock(&caches->trylock);
+}
+
 /* The drainer has released the lock, but the task that waits has not run yet. */
 static int qt_try_before_waiter(void *meeting)
 {
@@ -1142,10 +1159,7 @@ static int qt_try_before_waiter(void *meeting)
 	qt_tell(&m->asked);
 	while (!qpw_nolock_begin())
 		cpu_relax();
-	m->waiters = qt_has_waiters(this_cpu_ptr(&caches->trylock));
-	m->taken = local_qpw_trylock(&caches->trylock);
-	if (m->taken)
-		local_qpw_unlock(&caches->trylock);
+	qt_try_with_waiter(m);
 	qpw_nolock_end();
 	preempt_enable();
 	complete(&m->ready);
@@ -1179,10 +1193,7 @@ static int qt_try_after_release(void *meeting)
 		cpu_relax();
 	preempt_disable();
 	local_qpw_unlock(&caches->trylock);
-	m->waiters = qt_has_waiters(this_cpu_ptr(&caches->trylock));
-	m->taken = local_qpw_trylock(&caches->trylock);
-	if (m->taken)
-		local_qpw_unlock(&caches->trylock);
+	qt_try_with_waiter(m);
 	preempt_enable();
 	complete(&m->ready);
 	return 0;
@@ -1355,16 +1366,6 @@ struct qt_sharer {
 	struct completion	done;
 };
 
-static void qt_drain_online(struct qt_fixture *qt)
-{
-	int cpu;
-
-	guard(cpus_read_lock)();
-	queue_percpu_work_on_cpus(cpu_online_mask, qt->wq, &qt->works->qpw);
-	for_each_online_cpu(cpu)
-		flush_percpu_work(&per_cpu_ptr(qt->works, cpu)->qpw);
-}
-
 static int qt_share(void *data)
 {
 	struct qt_sharer *sharer = data;
@@ -1374,7 +1375,8 @@ static int qt_share(void *data)
 	for (i = 0; i < QT_DRAINS; i++) {
 		scoped_guard(local_qpw_lock, &caches->lock)
 			qt_add(this_cpu_ptr(&caches->count), 1);
-		qt_drain_online(sharer->qt);
+		scoped_guard(cpus_read_lock)
+			qt_queue_and_flush_all(sharer->qt);
 	}
 	complete(&sharer->done);
 	return 0;
@@ -1408,14 +1410,20 @@ static int qt_flipper_fn(void *data)
 }
 #endif
 
-static void qt_start_flipper(struct kunit *test, struct completion *done)
+/* If modes are to flip, @done completes after that, otherwise immediately. */
+static void qt_start_flipper(struct kunit *test, enum qt_mode mode,
+			     struct completion *done)
 {
 #ifdef CONFIG_QPW
 	struct task_struct *task;
 
-	task = kthread_run(qt_flipper_fn, done, "qpw_test_flip");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	if (mode == QT_FLIPPING) {
+		task = kthread_run(qt_flipper_fn, done, "qpw_test_flip");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+		return;
+	}
 #endif
+	complete(done);
 }
 
 /*
@@ -1444,14 +1452,12 @@ static void qt_test_shared_works(struct kunit *test)
 		task = kthread_run_on_cpu(qt_share, sharer, cpu, "qpw_test/%u");
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 	}
-	if (*mode == QT_FLIPPING)
-		qt_start_flipper(test, &flipped);
-	else
-		complete(&flipped);
+	qt_start_flipper(test, *mode, &flipped);
 	for_each_online_cpu(cpu)
 		wait_for_completion(&sharers[cpu].done);
 	wait_for_completion(&flipped);
-	qt_drain_online(qt);
+	scoped_guard(cpus_read_lock)
+		qt_queue_and_flush_all(qt);
 	for_each_online_cpu(cpu)
 		KUNIT_EXPECT_EQ(test, per_cpu_ptr(qt->works, cpu)->taken,
 				QT_DRAINS);
@@ -1801,15 +1807,12 @@ static void qt_drain_all(struct kunit *test)
 	struct qt_fixture *qt = test->priv;
 	int cpu;
 
-	cpus_read_lock();
+	guard(cpus_read_lock)();
 	for_each_online_cpu(cpu)
 		qt_init_work(qt, cpu, qt_drain_fn);
-	queue_percpu_work_on_cpus(cpu_online_mask, qt->wq, &qt->works->qpw);
-	for_each_online_cpu(cpu) {
-		flush_percpu_work(&per_cpu_ptr(qt->works, cpu)->qpw);
+	qt_queue_and_flush_all(qt);
+	for_each_online_cpu(cpu)
 		KUNIT_EXPECT_EQ(test, per_cpu_ptr(qt->works, cpu)->runs, 1);
-	}
-	cpus_read_unlock();
 }
 
 /* Somebody else's interrupts, which try the locks as well */
@@ -1892,10 +1895,7 @@ static void qt_test_load(struct kunit *test)
 		schedule_timeout_uninterruptible(1);
 	/* The first CPU in remote mode enables a static key, while they add. */
 	qt_set_modes(test, *mode);
-	if (*mode == QT_FLIPPING)
-		qt_start_flipper(test, &flipped);
-	else
-		complete(&flipped);
+	qt_start_flipper(test, *mode, &flipped);
 	while (drains++ < QT_DRAINS || !completion_done(&flipped) ||
 	       !qt_all_added(qt) ||
 	       (qt_may_meet(mode) && !qt_count_met(qt) &&
@@ -1966,10 +1966,7 @@ static void qt_test_slab(struct kunit *test)
 	churn = kunit_kzalloc(test, sizeof(*churn), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, churn);
 	qt_set_modes(test, *mode);
-	if (*mode == QT_FLIPPING)
-		qt_start_flipper(test, &flipped);
-	else
-		complete(&flipped);
+	qt_start_flipper(test, *mode, &flipped);
 	while (caches++ < 5 || !completion_done(&flipped))
 		qt_destroy_one_cache(test, churn);
 	wait_for_completion(&flipped);
@@ -2261,11 +2258,6 @@ static long qt_look_up(void *data)
 	return 0;
 }
 
-static void qt_drain_bh_lrus(void)
-{
-	invalidate_bh_lrus();
-}
-
 /* Drains the LRUs of buffer heads, too; not available to modules */
 static void qt_drain_folios(void)
 {
@@ -2331,7 +2323,7 @@ static void qt_test_buffer_heads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, qt_count_cached(disk, 0), 0);
 
 	KUNIT_EXPECT_TRUE(test, qt_drains_deaf_cpu(test, disk, cpu,
-						   qt_drain_bh_lrus));
+						   invalidate_bh_lrus));
 	KUNIT_EXPECT_TRUE(test, qt_drains_deaf_cpu(test, disk, cpu,
 						   qt_drain_folios));
 
@@ -2414,10 +2406,7 @@ static void qt_test_buffer_head_load(struct kunit *test)
 	qt_set_modes(test, *mode);
 	disk = qt_open_disk(test);
 	readers = qt_start_readers(test, disk);
-	if (*mode == QT_FLIPPING)
-		qt_start_flipper(test, &flipped);
-	else
-		complete(&flipped);
+	qt_start_flipper(test, *mode, &flipped);
 	while (drains++ < QT_BH_DRAINS || !completion_done(&flipped) ||
 	       !qt_all_read(readers)) {
 		invalidate_bh_lrus();

@@ -116,12 +116,12 @@ static inline bool __qpw_is_possible(void)
 	return static_branch_unlikely(&qpw_possible);
 }
 
-/* With preemption disabled: the answer holds until it is enabled again. */
+/* Called with preemption disabled; the answer is stable until it is enabled. */
 static __always_inline bool qpw_in_local_mode(void)
 {
 	if (!static_branch_unlikely(&qpw_possible))
 		return true;
-	/* Other CPUs write it only where it makes no difference here. */
+	/* Another CPU only writes QPW_LEAVING over QPW_REMOTE: not local either way. */
 	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
 }
 
