@@ -28,10 +28,12 @@
 #include <linux/padata.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
+#include <linux/rtmutex.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/rt.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -1648,12 +1650,26 @@ static void pmt_test_stop(struct kunit *test)
 /* The priority of main threads that are SCHED_FIFO */
 #define PMT_FIFO		50
 
-/* A main thread takes an RT policy; a helper gives its chunk back, or leaves. */
+/* A SCHED_FIFO task waits for a lock that the main thread holds. */
+struct pmt_boost {
+	struct task_struct	*waiter;
+	struct completion	done;
+#ifdef CONFIG_RT_MUTEXES
+	struct rt_mutex		lock;
+#endif
+};
+
+/*
+ * A main thread takes an RT policy, or inherits an RT priority if there is a @boost;
+ * a helper gives its chunk back, or leaves.
+ */
 struct pmt_policy {
 	struct pmt_fixture	*fx;
 	struct completion	helped;
 	int			policy;
+	struct pmt_boost	*boost;
 	bool			gives_back;
+	bool			begun;
 	bool			changed;
 	unsigned int		given_back;
 	unsigned int		after;
@@ -1668,6 +1684,72 @@ static void pmt_set_policy(struct kunit *test, int policy)
 	};
 
 	KUNIT_EXPECT_EQ(test, sched_setattr_nocheck(current, &attr), 0);
+}
+
+static int pmt_boost_fn(void *arg)
+{
+	struct pmt_boost *boost = arg;
+
+	sched_set_fifo(current);
+#ifdef CONFIG_RT_MUTEXES
+	rt_mutex_lock(&boost->lock);
+	rt_mutex_unlock(&boost->lock);
+#endif
+	kthread_complete_and_exit(&boost->done, 0);
+}
+
+/* Not in the thread function: lockdep would see the lock inside the job, too. */
+static void pmt_take_lock(struct kunit *test, struct pmt_boost *boost)
+{
+	boost->waiter = kthread_create(pmt_boost_fn, boost, "test_padata_mt");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(boost->waiter));
+	init_completion(&boost->done);
+#ifdef CONFIG_RT_MUTEXES
+	rt_mutex_init(&boost->lock);
+	rt_mutex_lock(&boost->lock);
+#endif
+}
+
+/* The waiter blocks at the lock, so this task inherits its priority. */
+static void pmt_inherit(struct kunit *test, struct pmt_boost *boost)
+{
+	unsigned long end = jiffies + PMT_PATIENCE;
+
+	wake_up_process(boost->waiter);
+	while (!rt_or_dl_task(current) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_TRUE(test, rt_or_dl_task(current));
+	KUNIT_EXPECT_EQ(test, current->policy, SCHED_NORMAL);
+}
+
+static void pmt_drop_lock(struct pmt_boost *boost)
+{
+#ifdef CONFIG_RT_MUTEXES
+	rt_mutex_unlock(&boost->lock);
+#endif
+	wait_for_completion(&boost->done);
+}
+
+static void pmt_prepare_policy(struct pmt_policy *p)
+{
+	if (p->boost)
+		pmt_take_lock(p->fx->test, p->boost);
+}
+
+static void pmt_change_policy(struct pmt_policy *p)
+{
+	if (p->boost)
+		pmt_inherit(p->fx->test, p->boost);
+	else
+		pmt_set_policy(p->fx->test, p->policy);
+}
+
+static void pmt_restore_policy(struct pmt_policy *p)
+{
+	if (p->boost)
+		pmt_drop_lock(p->boost);
+	else
+		pmt_set_policy(p->fx->test, SCHED_NORMAL);
 }
 
 static int pmt_policy_helper(struct pmt_policy *p)
@@ -1702,49 +1784,81 @@ static int pmt_policy_fn(unsigned long start, unsigned long end, void *arg)
 			atomic_long_sub(end - start, &fx->sum);
 		return err;
 	}
-	if (!p->changed) {
+	if (!p->begun) {
 		wait_for_completion_timeout(&p->helped, PMT_PATIENCE);
-		pmt_set_policy(fx->test, p->policy);
-		WRITE_ONCE(p->changed, true);
+		pmt_change_policy(p);
+		p->begun = true;
+		/* padata looks at the inherited priority after the chunk. */
+		if (p->boost)
+			return 0;
 	}
+	WRITE_ONCE(p->changed, true);
 
 	return 0;
+}
+
+static void pmt_check_policy(struct pmt_policy *p)
+{
+	struct padata_mt_job job = {
+		.thread_fn = pmt_policy_fn, .fn_arg = p, .size = 1000,
+		.max_threads = 2, .max_chunk = 1, .eager = true,
+	};
+	struct pmt_fixture *fx = p->fx;
+
+	/* From the beginning: alone */
+	pmt_prepare_policy(p);
+	pmt_change_policy(p);
+	pmt_shape_parallel(fx);
+	fx->patience = 1;
+	pmt_run_and_check(fx);
+	KUNIT_EXPECT_EQ(fx->test, fx->stats.threads, 1);
+	pmt_restore_policy(p);
+
+	/* Meanwhile: the helper leaves */
+	pmt_prepare_policy(p);
+	init_completion(&p->helped);
+	atomic_long_set(&fx->sum, 0);
+	fx->main = current;
+	KUNIT_EXPECT_EQ(fx->test, padata_do_multithreaded(&job), 0);
+	pmt_restore_policy(p);
+	KUNIT_EXPECT_EQ(fx->test, atomic_long_read(&fx->sum), 1000);
+	KUNIT_EXPECT_TRUE(fx->test, p->changed);
+	KUNIT_EXPECT_EQ(fx->test, p->given_back, p->gives_back);
+	KUNIT_EXPECT_EQ(fx->test, p->after, 0);
 }
 
 static void pmt_test_policy(struct kunit *test)
 {
 	static const int policies[] = { SCHED_FIFO, SCHED_IDLE };
-	struct pmt_fixture *fx = test->priv;
 	unsigned int i;
 
 	pmt_need_cpus(test, 2);
 	for (i = 0; i < 2 * ARRAY_SIZE(policies); i++) {
 		struct pmt_policy p = {
-			.fx = fx, .policy = policies[i / 2], .gives_back = i % 2,
-		};
-		struct padata_mt_job job = {
-			.thread_fn = pmt_policy_fn, .fn_arg = &p, .size = 1000,
-			.max_threads = 2, .max_chunk = 1, .eager = true,
+			.fx = test->priv, .policy = policies[i / 2],
+			.gives_back = i % 2,
 		};
 
-		/* From the beginning: alone */
-		pmt_set_policy(test, policies[i / 2]);
-		pmt_shape_parallel(fx);
-		fx->patience = 1;
-		pmt_run_and_check(fx);
-		KUNIT_EXPECT_EQ(test, fx->stats.threads, 1);
-		pmt_set_policy(test, SCHED_NORMAL);
+		pmt_check_policy(&p);
+	}
+}
 
-		/* Meanwhile: the helper leaves */
-		init_completion(&p.helped);
-		atomic_long_set(&fx->sum, 0);
-		fx->main = current;
-		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
-		pmt_set_policy(test, SCHED_NORMAL);
-		KUNIT_EXPECT_EQ(test, atomic_long_read(&fx->sum), 1000);
-		KUNIT_EXPECT_TRUE(test, p.changed);
-		KUNIT_EXPECT_EQ(test, p.given_back, i % 2);
-		KUNIT_EXPECT_EQ(test, p.after, 0);
+/* A caller that a SCHED_FIFO task waits for is like a SCHED_FIFO caller. */
+static void pmt_test_inherits_rt(struct kunit *test)
+{
+	struct pmt_boost *boost = kunit_kzalloc(test, sizeof(*boost), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, boost);
+	if (!IS_ENABLED(CONFIG_RT_MUTEXES))
+		kunit_skip(test, "needs CONFIG_RT_MUTEXES");
+	pmt_need_cpus(test, 2);
+	for (i = 0; i < 2; i++) {
+		struct pmt_policy p = {
+			.fx = test->priv, .boost = boost, .gives_back = i,
+		};
+
+		pmt_check_policy(&p);
 	}
 }
 
@@ -2877,6 +2991,7 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE_PARAM(pmt_test_max_chunk, pmt_max_chunk_gen_params),
 	KUNIT_CASE(pmt_test_stop),
 	KUNIT_CASE(pmt_test_policy),
+	KUNIT_CASE(pmt_test_inherits_rt),
 	KUNIT_CASE(pmt_test_becomes_rt),
 	KUNIT_CASE(pmt_test_sleep),
 	KUNIT_CASE(pmt_test_narrowed),

@@ -125,7 +125,8 @@ struct padata_mt_job {
  * Helpers run on the CPUs that the calling task may use at that time, except
  * isolated and nohz_full ones.  If the caller is a work item, the CPU mask of
  * its worker does not count.  After boot, helpers run at nice 19.  A caller
- * with a real-time or deadline policy, or with SCHED_IDLE, gets none.
+ * with a real-time or deadline policy, or with SCHED_IDLE, gets none.  A caller
+ * that inherits a real-time priority gets none while that lasts.
  *
  * This follows ktask and padata's multithreaded jobs by Daniel Jordan; see
  * https://lore.kernel.org/linux-mm/20181105165558.11698-1-daniel.m.jordan@oracle.com/

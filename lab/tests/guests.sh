@@ -282,6 +282,7 @@ qemu() {
 		threads are within the limits
 		caller not bound: more helpers
 		pmt_test_becomes_rt
+		pmt_test_inherits_rt
 		pmt_test_recall_placing
 		pmt_test_fanout
 		helpers leave a CPU that becomes isolated
