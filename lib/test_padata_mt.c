@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for multithreaded padata jobs (kernel/padata_mt.c)
+ * KUnit tests for multithreaded padata jobs (kernel/padata_mt/)
  *
  * A fixture describes a job and records every call of its thread function and
  * of its undo function: the range, the task, what the task looked like, and how
@@ -43,7 +43,7 @@
 #include <linux/workqueue.h>
 #include <uapi/linux/sched/types.h>
 
-#include "../kernel/padata_mt_internal.h"
+#include "../kernel/padata_mt/kunit.h"
 
 #define PMT_MAX_CALLS		4096
 #define PMT_MAX_UNDOS		64

@@ -31,7 +31,7 @@
 
 #include <trace/events/padata_mt.h>
 
-#include "../../kernel/padata_mt_internal.h"
+#include "../../kernel/padata_mt/kunit.h"
 
 #define ZDI_NR_PAGES	(4 * PAGES_PER_SECTION)
 #define ZDI_POISON	0xa5

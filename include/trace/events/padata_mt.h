@@ -5,7 +5,7 @@
 #if !defined(_TRACE_PADATA_MT_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _TRACE_PADATA_MT_H
 
-#include <linux/padata.h>
+#include <linux/padata_mt.h>
 #include <linux/tracepoint.h>
 
 /* A job is told by its thread function and the task that runs it. */

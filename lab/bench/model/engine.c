@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The rules of kernel/padata_mt.c, function by function, so that they can be compared; in
+ * The rules of kernel/padata_mt/, function by function, so that they can be compared; in
  * floating point where overflow is of no interest here.
  */
 

@@ -54,7 +54,7 @@ struct result {
 void init_simulate(const struct params *p, const struct shape *s,
 		   const struct design *d, struct result *r);
 
-/* engine.c: lengths of chunks, as kernel/padata_mt.c has them */
+/* engine.c: lengths of chunks, as kernel/padata_mt/ has them */
 struct rules {
 	const struct params	*p;
 	unsigned long		min_chunk;

@@ -37,7 +37,7 @@
 #define MOST_INDICES	2048
 #define MOST_US		200
 #define MOST_JUMP_US	50
-/* Lockdep can tell so many from each other: see kernel/padata_mt.c */
+/* Lockdep can tell so many from each other: see kernel/padata_mt/lockdep.h */
 #define MOST_NESTED	2
 
 unsigned int padata_mt_nr_helping(void);

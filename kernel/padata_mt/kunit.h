@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * padata_mt_internal.h - what the tests of multithreaded jobs need to see
+ * kunit.h - what the tests of multithreaded jobs need to see
  */
 
-#ifndef _KERNEL_PADATA_MT_INTERNAL_H
-#define _KERNEL_PADATA_MT_INTERNAL_H
+#ifndef _KERNEL_PADATA_MT_KUNIT_H
+#define _KERNEL_PADATA_MT_KUNIT_H
 
 #include <kunit/visibility.h>
 
@@ -21,4 +21,4 @@ unsigned int padata_mt_nr_helping(void);
 unsigned int padata_mt_nr_workers(void);
 #endif
 
-#endif /* _KERNEL_PADATA_MT_INTERNAL_H */
+#endif /* _KERNEL_PADATA_MT_KUNIT_H */
