@@ -235,6 +235,7 @@ struct padata_mt_ctx {
 	struct padata_mt_range		failed;
 	struct padata_mt_run		*run;
 };
+
 /**
  * struct padata_mt_pool - all workers, and the runs that lack helpers
  * @lock: Protects counts and lists.
