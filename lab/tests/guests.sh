@@ -255,8 +255,9 @@ hugetlb() {
 # Nodes with CPUs of their own
 nodes() { # GUEST
 	NODES=2 boot 'qemu two nodes' "$1" qemu 4 \
-		'kunit.filter_glob=padata_mt TEST=padata:deferred_init.sh'
+		'kunit.filter_glob=*_* TEST=padata:deferred_init.sh'
 	require 'qemu two nodes' pmt_test_numa
+	require 'qemu two nodes' zone_device_init
 	require 'qemu two nodes' 'one report for a node'
 }
 

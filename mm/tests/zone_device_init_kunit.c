@@ -82,6 +82,7 @@ static const struct zdi_shape zdi_shapes[] = {
  * @copy: Room for a copy of it.
  * @task: Runs the test.
  * @threads: That did the last initialisation.
+ * @max_threads: That the last job may have had.
  * @helped: Another thread than @task has done a part of it.
  */
 struct zdi_fixture {
@@ -94,6 +95,7 @@ struct zdi_fixture {
 	struct page			*copy;
 	struct task_struct		*task;
 	unsigned int			threads;
+	int				max_threads;
 	bool				helped;
 };
 
@@ -103,8 +105,10 @@ static void zdi_probe(void *data, const struct padata_mt_job *job,
 {
 	struct zdi_fixture *fx = data;
 
-	if (current == fx->task)
-		fx->threads = threads;
+	if (current != fx->task)
+		return;
+	fx->threads = threads;
+	fx->max_threads = job->max_threads;
 }
 
 /*
@@ -263,9 +267,12 @@ static void zdi_init_together(struct zdi_fixture *fx)
 static void zdi_test(struct kunit *test)
 {
 	struct zdi_fixture *fx = test->priv;
+	int cpus = cpumask_weight(cpumask_of_node(zone_to_nid(fx->zone)));
 
 	zdi_init_alone(fx);
-	if (cpumask_weight(cpumask_of_node(zone_to_nid(fx->zone))) < 2)
+	/* Which threads join is chance, so look at how many may. */
+	KUNIT_EXPECT_EQ(test, fx->max_threads, cpus);
+	if (cpus < 2)
 		kunit_skip(test, "the node has one CPU");
 	zdi_init_together(fx);
 }
