@@ -680,6 +680,8 @@ EXPORT_SYMBOL_GPL(__queue_percpu_work_on_cpus);
 
 static void qpw_publish_mode(int cpu, enum qpw_mode mode)
 {
+	/* Code that still finds the key disabled would not read the mode. */
+	lockdep_assert(mode == QPW_LOCAL || static_key_enabled(&qpw_possible));
 	/* Pairs with the acquire in qpw_mode_of(). */
 	smp_store_release(per_cpu_ptr(&qpw_mode, cpu), mode);
 }
