@@ -18,6 +18,7 @@
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/padata.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -527,15 +528,24 @@ struct bench_latency {
 static void bench_latency(struct seq_file *m, struct bench_latency *cases,
 			  int helpers)
 {
+	unsigned int order[ARRAY_SIZE(bench_mechanisms)];
 	struct bench_latency *c;
-	unsigned int run, i;
+	unsigned int run, i, j;
 
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		order[i] = i;
 	for (run = 0; run < runs; run++) {
-		for (i = 0; i < ARRAY_SIZE(bench_mechanisms); i++) {
-			c = &cases[i];
+		/* In random order, as each finds what the one before it left in the caches */
+		for (i = ARRAY_SIZE(order) - 1; i; i--) {
+			j = get_random_u32_below(i + 1);
+			swap(order[i], order[j]);
+		}
+		for (i = 0; i < ARRAY_SIZE(order); i++) {
+			c = &cases[order[i]];
 			/* Workers and CPUs become idle meanwhile. */
 			usleep_range(300, 600);
-			c->n += bench_latency_once(i, helpers, &c->first[c->n],
+			c->n += bench_latency_once(order[i], helpers,
+						   &c->first[c->n],
 						   &c->last[c->n]);
 		}
 	}
