@@ -173,6 +173,7 @@
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/qpw.h>
+EXPORT_TRACEPOINT_SYMBOL_GPL(qpw_remote_hold);
 
 DEFINE_STATIC_KEY_FALSE(qpw_possible);
 EXPORT_SYMBOL_GPL(qpw_possible);
@@ -192,7 +193,6 @@ struct qpw_counters {
 	atomic_long_t	remote_runs;
 	atomic_long_t	remote_waits;
 	atomic64_t	longest_hold;
-	u64		hold_start;
 };
 
 static DEFINE_PER_CPU_ALIGNED(struct qpw_counters, qpw_counters);
@@ -224,6 +224,50 @@ void qpw_read_stats(int cpu, struct qpw_stats *stats)
 	stats->longest_hold = atomic64_read(&c->longest_hold);
 }
 EXPORT_SYMBOL_IF_KUNIT(qpw_read_stats);
+
+/*
+ * The lock of another CPU that this CPU holds.  It holds one at most, and does not
+ * schedule until it releases the lock.
+ */
+struct qpw_hold {
+	u64	asked;	/* 0 if not traced */
+	u64	since;	/* 0 if the lock is this CPU's own */
+};
+
+static DEFINE_PER_CPU(struct qpw_hold, qpw_hold);
+
+/* When the caller asks for a lock: read before the first attempt to take it */
+static u64 qpw_clock_if_traced(void)
+{
+	return trace_qpw_remote_hold_enabled() ? local_clock() : 0;
+}
+
+static void qpw_note_locked(int cpu, u64 asked)
+{
+	bool remote = cpu != smp_processor_id();
+
+	__this_cpu_write(qpw_hold.asked, asked);
+	__this_cpu_write(qpw_hold.since, remote ? local_clock() : 0);
+}
+
+/* Called after the release, so that nothing waits for a tracer. */
+static void qpw_note_unlocked(int cpu)
+{
+	atomic64_t *longest = &qpw_counters_of(cpu)->longest_hold;
+	u64 asked = __this_cpu_read(qpw_hold.asked);
+	u64 since = __this_cpu_read(qpw_hold.since);
+	s64 held, old;
+
+	if (!since)
+		return;
+	held = local_clock() - since;
+	old = atomic64_read(longest);
+	while (held > old && !atomic64_try_cmpxchg_relaxed(longest, &old, held))
+		;
+	/* A hotplug callback may have migrated while it waited. */
+	if (asked)
+		trace_qpw_remote_hold(cpu, since - min(asked, since), held);
+}
 
 #ifdef CONFIG_LOCKDEP
 /* Complains if the caller has no right to work on the cache of @cpu. */
@@ -263,8 +307,6 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
 	__qpw_check_cpu(cpu);
 	if (local ? !qpw_mark_local(lock, tried) : !qpw_try_spin(lock))
 		return false;
-	__this_cpu_write(qpw_counters.hold_start,
-			 cpu == smp_processor_id() ? 0 : local_clock());
 	qpw_debug_locked(lock, local);
 	return true;
 }
@@ -283,6 +325,7 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
  */
 void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 {
+	u64 asked = qpw_clock_if_traced();
 	bool waited = false;
 
 	might_sleep();
@@ -300,6 +343,7 @@ void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 			cpu_relax();
 		} while (qpw_is_locked(lock));
 	}
+	qpw_note_locked(cpu, asked);
 	if (waited)
 		atomic_long_inc(&qpw_counters_of(cpu)->remote_waits);
 }
@@ -318,6 +362,8 @@ EXPORT_SYMBOL_GPL(__qpw_lock_cpu);
  */
 bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 {
+	u64 asked = qpw_clock_if_traced();
+
 	WARN_ON_ONCE(irqs_disabled());
 	local_irq_disable();
 	if (!qpw_try_cpu(lock, tried, cpu)) {
@@ -325,23 +371,10 @@ bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 		return false;
 	}
 	qpw_dep_acquire_try(lock);
+	qpw_note_locked(cpu, asked);
 	return true;
 }
 EXPORT_SYMBOL_GPL(__qpw_trylock_cpu);
-
-static void qpw_note_hold(int cpu)
-{
-	u64 start = __this_cpu_read(qpw_counters.hold_start);
-	atomic64_t *longest = &qpw_counters_of(cpu)->longest_hold;
-	s64 held, old;
-
-	if (!start)
-		return;
-	held = local_clock() - start;
-	old = atomic64_read(longest);
-	while (held > old && !atomic64_try_cmpxchg_relaxed(longest, &old, held))
-		;
-}
 
 /**
  * __qpw_unlock_cpu - Release the lock of a given CPU
@@ -356,7 +389,7 @@ void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu)
 		qpw_debug_unlock(lock, !qpw_takes_spinlock(cpu));
 	qpw_dep_release(lock);
 	qpw_clear(lock);
-	qpw_note_hold(cpu);
+	qpw_note_unlocked(cpu);
 }
 EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
 
@@ -405,14 +438,11 @@ struct qpw_gate {
 
 static DEFINE_PER_CPU_ALIGNED(struct qpw_gate, qpw_gate);
 
-/**
- * qpw_announce_drainer - Keep a CPU from entering its gate
- * @cpu: The CPU that is going to be drained.
- *
- * Context: Task context, outside this CPU's own gate.  Spins while @cpu is inside
- * its gate.
+/*
+ * Keeps @cpu from entering its gate.  Called outside this CPU's own gate.  Spins
+ * while @cpu is inside its gate.
  */
-void qpw_announce_drainer(int cpu)
+static void qpw_announce_drainer(int cpu)
 {
 	struct qpw_gate *gate = per_cpu_ptr(&qpw_gate, cpu);
 
@@ -422,20 +452,91 @@ void qpw_announce_drainer(int cpu)
 	/* Pairs with the release in qpw_leave_gate(). */
 	smp_cond_load_acquire(&gate->nolock, !VAL);
 }
-EXPORT_SYMBOL_GPL(qpw_announce_drainer);
 
-/**
- * qpw_retract_drainer - Let a CPU enter its gate again
- * @cpu: As for qpw_announce_drainer().
- *
- * Context: Any.  The drainer is not queued at a lock of @cpu.
- */
-void qpw_retract_drainer(int cpu)
+/* Lets @cpu enter its gate again: the caller is not queued at a lock of @cpu. */
+static void qpw_retract_drainer(int cpu)
 {
 	/* Pairs with the acquire in qpw_enter_gate(). */
 	atomic_dec_return_release(&per_cpu_ptr(&qpw_gate, cpu)->drainers);
 }
-EXPORT_SYMBOL_GPL(qpw_retract_drainer);
+
+/**
+ * __qpw_lock_cpu - Take the lock of a given CPU
+ * @lock: The lock.
+ * @cpu: The CPU whose lock it is.
+ *
+ * A local lock is a spinlock here that any CPU may take.  Until this CPU has it,
+ * a task that outranks the drainer can preempt it; an owner that waits lends it
+ * its own priority.
+ *
+ * Context: May sleep.  Returns with preemption and migration disabled.
+ */
+void __qpw_lock_cpu(spinlock_t *lock, int cpu)
+	__acquires(lock)
+{
+	u64 asked;
+
+	migrate_disable();
+	__qpw_check_cpu(cpu);
+	asked = qpw_clock_if_traced();
+	/* Before this CPU can become a waiter, see qpw_nolock_begin(). */
+	qpw_announce_drainer(cpu);
+	spin_lock(lock);
+	preempt_disable();
+	qpw_note_locked(cpu, asked);
+}
+EXPORT_SYMBOL_GPL(__qpw_lock_cpu);
+
+/**
+ * __qpw_trylock_cpu - Take the lock of a given CPU if it is free
+ * @lock: The lock.
+ * @cpu: The CPU whose lock it is.
+ *
+ * Context: Any, may be atomic.  Returns with preemption and migration disabled if
+ * the lock was taken.
+ *
+ * Return: true if the lock was taken.
+ */
+bool __qpw_trylock_cpu(spinlock_t *lock, int cpu)
+	__cond_acquires(true, lock)
+{
+	u64 asked;
+
+	/* As local_trylock(): the lock's own lock is not safe there. */
+	if (in_nmi() || in_hardirq())
+		return false;
+	migrate_disable();
+	__qpw_check_cpu(cpu);
+	asked = qpw_clock_if_traced();
+	qpw_announce_drainer(cpu);
+	/* Before it has the lock, because this does not sleep */
+	preempt_disable();
+	if (spin_trylock(lock)) {
+		qpw_note_locked(cpu, asked);
+		return true;
+	}
+	qpw_retract_drainer(cpu);
+	preempt_enable();
+	migrate_enable();
+	return false;
+}
+EXPORT_SYMBOL_GPL(__qpw_trylock_cpu);
+
+/**
+ * __qpw_unlock_cpu - Release the lock of a given CPU
+ * @lock: The lock.
+ * @cpu: The CPU whose lock it is.
+ */
+void __qpw_unlock_cpu(spinlock_t *lock, int cpu)
+	__releases(lock)
+{
+	spin_unlock(lock);
+	qpw_retract_drainer(cpu);
+	qpw_note_unlocked(cpu);
+	preempt_enable();
+	migrate_enable();
+}
+EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
 
 /**
  * qpw_enter_gate - Keep drainers of this CPU from waiting for its locks

@@ -18,6 +18,7 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/debug_locks.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/major.h>
@@ -30,6 +31,7 @@
 #include <linux/qpw.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/rt.h>
 #include <linux/shmem_fs.h>
@@ -37,6 +39,7 @@
 #include <linux/smp.h>
 #include <linux/swap.h>
 #include <linux/workqueue.h>
+#include <trace/events/qpw.h>
 
 #ifdef CONFIG_X86_LOCAL_APIC
 #include <asm/apic.h>
@@ -58,6 +61,13 @@
 
 /* How long a test spins for an answer before it lets go and asks again */
 #define QT_SPINS	1000000
+
+/* How long an owner lets a drainer wait, how long the drainer holds the lock then */
+#define QT_WAIT_MS	20
+#define QT_HOLD_US	200
+
+/* How often it does that, until the drainer has waited for half of it */
+#define QT_WAITS	20
 
 /* How long an owner keeps its lock if no report comes */
 #define QT_REPORT_PATIENCE	(5 * HZ)
@@ -942,6 +952,190 @@ static void qt_test_waits_with_irqs_on(struct kunit *test)
 	wait_for_completion(&m.ready);
 	KUNIT_EXPECT_TRUE(test, m.taken);
 }
+
+#if defined(CONFIG_QPW) && defined(CONFIG_TRACEPOINTS)
+/**
+ * struct qt_timing - a lock that a drainer waits for and holds
+ * @meeting: The owner and the drainer.
+ * @drainer: The task that drains, from before it asks to after its release.
+ * @asked: The drainer's clock before it asks for the lock.
+ * @locked: Its clock when it has the lock.
+ * @done: Its clock before it releases the lock.
+ * @released: Its clock after that.
+ * @events: How many tracepoints fired meanwhile.
+ * @cpu: The CPU that the last one reported.
+ * @wait: The wait that it reported.
+ * @hold: The hold that it reported.
+ */
+struct qt_timing {
+	struct qt_meeting	meeting;
+	struct task_struct	*drainer;
+	u64			asked;
+	u64			locked;
+	u64			done;
+	u64			released;
+	int			events;
+	int			cpu;
+	u64			wait;
+	u64			hold;
+};
+
+static void qt_trace_hold(void *timing, int cpu, u64 wait, u64 hold)
+{
+	struct qt_timing *t = timing;
+
+	if (READ_ONCE(t->drainer) != current)
+		return;
+	t->events++;
+	t->cpu = cpu;
+	t->wait = wait;
+	t->hold = hold;
+}
+
+static void qt_end_trace(void *timing)
+{
+	unregister_trace_qpw_remote_hold(qt_trace_hold, timing);
+	tracepoint_synchronize_unregister();
+}
+
+static struct qt_timing *qt_start_trace(struct kunit *test)
+{
+	struct qt_timing *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	KUNIT_ASSERT_EQ(test, 0,
+			register_trace_qpw_remote_hold(qt_trace_hold, t));
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, qt_end_trace, t));
+	return t;
+}
+
+/* In a work function: take the lock, or only @try it, and read the clock. */
+static void qt_lock_and_time(struct qpw_struct *qpw, bool try)
+{
+	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
+	qpw_trylock_t __percpu *lock = &work->qt->caches->trylock;
+	struct qt_timing *t;
+	int cpu = qpw_get_cpu(qpw);
+
+	t = container_of(work->meeting, struct qt_timing, meeting);
+	WRITE_ONCE(t->drainer, current);
+	t->asked = local_clock();
+	qt_tell(&t->meeting.asked);
+	work->tried = true;
+	if (!try)
+		qpw_lock(lock, cpu);
+	else
+		work->tried = qpw_trylock(lock, cpu);
+	t->locked = local_clock();
+	if (work->tried) {
+		udelay(QT_HOLD_US);
+		t->done = local_clock();
+		qpw_unlock(lock, cpu);
+	}
+	t->released = local_clock();
+	WRITE_ONCE(t->drainer, NULL);
+}
+
+static void qt_lock_and_time_fn(struct qpw_struct *qpw)
+{
+	qt_lock_and_time(qpw, false);
+}
+
+static void qt_try_and_time_fn(struct qpw_struct *qpw)
+{
+	qt_lock_and_time(qpw, true);
+}
+
+/* On a CPU of its own: let a drainer wait for the end of a section. */
+static int qt_delay_drainer(void *meeting)
+{
+	struct qt_meeting *m = meeting;
+	struct qt_cache __percpu *caches = m->qt->caches;
+
+	local_qpw_lock(&caches->trylock);
+	qt_tell(&m->held);
+	while (!qt_told(&m->asked))
+		cpu_relax();
+	mdelay(QT_WAIT_MS);
+	local_qpw_unlock(&caches->trylock);
+	complete(&m->ready);
+	return 0;
+}
+
+/* What the tracepoint reports agrees with what the drainer measured around it. */
+static void qt_check_timing(struct kunit *test, struct qt_timing *t, int cpu)
+{
+	KUNIT_EXPECT_EQ(test, t->events, 1);
+	KUNIT_EXPECT_EQ(test, t->cpu, cpu);
+	KUNIT_EXPECT_LE(test, t->wait, t->locked - t->asked);
+	KUNIT_EXPECT_GE(test, t->hold, t->done - t->locked);
+	KUNIT_EXPECT_LE(test, t->wait + t->hold, t->released - t->asked);
+}
+
+static void qt_test_trace_hold(struct kunit *test)
+{
+	const u64 enough = QT_WAIT_MS * NSEC_PER_MSEC / 2;
+	int i, cpu = qt_need_other_cpu(test);
+	struct qt_timing *t;
+
+	qt_set_modes(test, QT_REMOTE);
+	qt_stay_off(test, cpu);
+	t = qt_start_trace(test);
+
+	/* A drainer that is preempted before it asks does not wait that long. */
+	for (i = 0; i < QT_WAITS && t->wait < enough; i++) {
+		memset(t, 0, sizeof(*t));
+		qt_start(test, &t->meeting, cpu, qt_delay_drainer);
+		qt_wait_for(&t->meeting.held);
+		qt_drain_at(test, &t->meeting, cpu, qt_lock_and_time_fn);
+		wait_for_completion(&t->meeting.ready);
+		qt_check_timing(test, t, cpu);
+	}
+	KUNIT_EXPECT_GE(test, t->wait, enough);
+}
+
+/* Only locks that a drainer has got, and those of other CPUs, are reported. */
+static void qt_test_trace_trylock(struct kunit *test)
+{
+	int cpu = qt_need_other_cpu(test);
+	struct qt_timing *t;
+	struct qt_work *work;
+
+	qt_set_modes(test, QT_REMOTE);
+	qt_stay_off(test, cpu);
+	t = qt_start_trace(test);
+
+	work = qt_drain_at(test, &t->meeting, cpu, qt_try_and_time_fn);
+	KUNIT_EXPECT_TRUE(test, work->tried);
+	qt_check_timing(test, t, cpu);
+
+	memset(t, 0, sizeof(*t));
+	qt_start(test, &t->meeting, cpu, qt_hold);
+	qt_wait_for(&t->meeting.held);
+	work = qt_drain_at(test, &t->meeting, cpu, qt_try_and_time_fn);
+	qt_tell(&t->meeting.answered);
+	wait_for_completion(&t->meeting.ready);
+	KUNIT_EXPECT_FALSE(test, work->tried);
+	KUNIT_EXPECT_EQ(test, t->events, 0);
+
+	qt_set_remote(test, cpu, false);
+	work = qt_drain_at(test, &t->meeting, cpu, qt_lock_and_time_fn);
+	flush_percpu_work(&work->qpw);
+	KUNIT_EXPECT_TRUE(test, work->tried);
+	KUNIT_EXPECT_EQ(test, t->events, 0);
+}
+#else
+static void qt_test_trace_hold(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_QPW and tracepoints");
+}
+
+static void qt_test_trace_trylock(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_QPW and tracepoints");
+}
+#endif
 
 #ifdef CONFIG_PREEMPT_RT
 /* A CPU in remote mode, and no other; the test runs elsewhere. */
@@ -2771,6 +2965,8 @@ static struct kunit_case qt_cases[] = {
 	KUNIT_CASE(qt_test_owner_excludes_others),
 	KUNIT_CASE(qt_test_others_exclude_owner),
 	KUNIT_CASE(qt_test_waits_with_irqs_on),
+	KUNIT_CASE(qt_test_trace_hold),
+	KUNIT_CASE(qt_test_trace_trylock),
 	KUNIT_CASE(qt_test_preempted_owner),
 	KUNIT_CASE(qt_test_gate_keeps_waiters_out),
 	KUNIT_CASE(qt_test_drainer_closes_gate),

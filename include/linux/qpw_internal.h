@@ -229,8 +229,6 @@ static inline void qpw_init(void) { }
 
 #if defined(CONFIG_QPW) && defined(CONFIG_PREEMPT_RT)
 
-void qpw_announce_drainer(int cpu);
-void qpw_retract_drainer(int cpu);
 bool qpw_enter_gate(void);
 void qpw_leave_gate(void);
 
@@ -256,9 +254,6 @@ static __always_inline void __qpw_nolock_end(void)
 }
 
 #else
-
-static inline void qpw_announce_drainer(int cpu) { }
-static inline void qpw_retract_drainer(int cpu) { }
 
 static __always_inline bool __qpw_nolock_begin(void)
 {
@@ -574,7 +569,7 @@ static __always_inline bool __local_qpw_trylock(qpw_trylock_t __percpu *base)
 #define __local_qpw_trylock(lock)	local_trylock(lock)
 #endif
 
-#ifndef CONFIG_PREEMPT_RT
+#ifndef CONFIG_QPW
 
 /*
  * An offline CPU takes no lock, and only the hotplug callback works on its cache.
@@ -613,35 +608,24 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 	return local_trylock(base);
 }
 
-#else /* CONFIG_PREEMPT_RT */
+#else /* CONFIG_QPW */
 
-/*
- * On PREEMPT_RT a local lock is a spinlock that any CPU may take.  The drainer
- * disables preemption once it has the lock.  Until then a task that outranks
- * the drainer can preempt it; an owner that waits lends it its own priority.
- *
- * The drainer announces itself before it can become a waiter of the lock, and
- * retracts that when it no longer is one; see qpw_nolock_begin().
- */
-#define __qpw_lock(lock, cpu)				\
-	do {						\
-		int __cpu = (cpu);			\
-							\
-		migrate_disable();			\
-		__qpw_check_cpu(__cpu);			\
-		qpw_announce_drainer(__cpu);		\
-		spin_lock(per_cpu_ptr(lock, __cpu));	\
-		preempt_disable();			\
+void __qpw_lock_cpu(spinlock_t *lock, int cpu);
+bool __qpw_trylock_cpu(spinlock_t *lock, int cpu);
+void __qpw_unlock_cpu(spinlock_t *lock, int cpu);
+
+#define __qpw_lock(lock, cpu)						\
+	do {								\
+		int __cpu = (cpu);					\
+									\
+		__qpw_lock_cpu(per_cpu_ptr(lock, __cpu), __cpu);	\
 	} while (0)
 
-#define __qpw_unlock(lock, cpu)				\
-	do {						\
-		int __cpu = (cpu);			\
-							\
-		spin_unlock(per_cpu_ptr(lock, __cpu));	\
-		qpw_retract_drainer(__cpu);		\
-		preempt_enable();			\
-		migrate_enable();			\
+#define __qpw_unlock(lock, cpu)						\
+	do {								\
+		int __cpu = (cpu);					\
+									\
+		__qpw_unlock_cpu(per_cpu_ptr(lock, __cpu), __cpu);	\
 	} while (0)
 
 #define __qpw_lock_irq(lock, cpu)	__qpw_lock(lock, cpu)
@@ -650,24 +634,8 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 	__cond_acquires(true, base) __no_context_analysis
 {
-	bool taken;
-
-	/* As local_trylock(): the lock's own lock is not safe there. */
-	if (in_nmi() || in_hardirq())
-		return false;
-	migrate_disable();
-	__qpw_check_cpu(cpu);
-	qpw_announce_drainer(cpu);
-	/* Before it has the lock, because this does not sleep */
-	preempt_disable();
-	taken = spin_trylock(per_cpu_ptr(base, cpu));
-	if (!taken) {
-		qpw_retract_drainer(cpu);
-		preempt_enable();
-		migrate_enable();
-	}
-	return taken;
+	return __qpw_trylock_cpu(per_cpu_ptr(base, cpu), cpu);
 }
 
-#endif /* CONFIG_PREEMPT_RT */
+#endif /* CONFIG_QPW */
 #endif /* !CONFIG_QPW || CONFIG_PREEMPT_RT */

@@ -159,6 +159,8 @@ qemu-rt() {
 	boot 'qemu-rt' "$guest" qemu-rt 4
 	require 'qemu-rt' padata_mt
 	require 'qemu-rt' preempted_owner
+	require 'qemu-rt' trace_hold
+	require 'qemu-rt' trace_trylock
 	require 'qemu-rt' gate_keeps_waiters_out
 	require 'qemu-rt' drainer_closes_gate
 	require 'qemu-rt' nolock_heeds_waiters
@@ -276,6 +278,8 @@ qemu() {
 	require 'qemu' qpw
 	require 'qemu' zone_device_init
 	require 'qemu' trylock_in_nmi
+	require 'qemu' trace_hold
+	require 'qemu' trace_trylock
 	require 'qemu' others_exclude_nmi
 	require 'qemu' lru_drain
 	while read -r test; do

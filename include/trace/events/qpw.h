@@ -38,6 +38,32 @@ DEFINE_EVENT(qpw_work, qpw_remote_run,
 	TP_ARGS(cpu, func)
 );
 
+/*
+ * A drainer has released a lock of another CPU.  This fires after the release.
+ * @wait: ns from asking for the lock to having it.  @hold: ns that it was held.
+ */
+TRACE_EVENT(qpw_remote_hold,
+
+	TP_PROTO(int cpu, u64 wait, u64 hold),
+
+	TP_ARGS(cpu, wait, hold),
+
+	TP_STRUCT__entry(
+		__field(int, cpu)
+		__field(u64, wait)
+		__field(u64, hold)
+	),
+
+	TP_fast_assign(
+		__entry->cpu = cpu;
+		__entry->wait = wait;
+		__entry->hold = hold;
+	),
+
+	TP_printk("target_cpu=%d wait_ns=%llu hold_ns=%llu",
+		  __entry->cpu, __entry->wait, __entry->hold)
+);
+
 #endif /* _TRACE_QPW_H */
 
 #include <trace/define_trace.h>
