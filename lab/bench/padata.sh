@@ -113,6 +113,23 @@ latency() {
 	done
 }
 
+# The caller may use CPUs 0 and 1: of four, or of two with a busy task on the second
+helpers() {
+	local case cpus hog
+
+	while read -r case cpus hog <&3; do
+		SMP=$cpus MEM=1G guest qemu "helpers-$case" <<-END
+			param runs $RUNS
+			param hog $hog
+			echo 19 >/sys/devices/virtual/workqueue/padata_bench/nice
+			bench helpers | sed 's/^helpers/& $case/'
+		END
+	done 3<<-END
+		affinity 4 0
+		hog 2 1
+	END
+}
+
 loaded() {
 	SMP=2 MEM=1G guest qemu loaded <<-END
 		/guest loaded $PAIRS
@@ -186,6 +203,7 @@ load=$(load_now)
 speedup_and_claim
 small_jobs
 latency
+helpers
 loaded
 rebind
 write_json

@@ -27,6 +27,7 @@
 #include <linux/workqueue.h>
 
 #include "loops.h"
+#include "wq_jobs.h"
 
 static unsigned int runs = 21;
 module_param(runs, uint, 0644);
@@ -613,6 +614,148 @@ static int job_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* helpers: jobs of a caller that is bound to CPUs 0 and 1, by padata and by a workqueue */
+
+#define HELPERS_JOB_NS		(100 * NSEC_PER_MSEC)
+#define HELPERS_SLICE_NS	(10 * NSEC_PER_MSEC)
+
+static bool helpers_hog;
+module_param_named(hog, helpers_hog, bool, 0644);
+MODULE_PARM_DESC(hog, "CPU 1 is busy during the jobs of helpers");
+
+/* When the caller ended its last chunk */
+static s64 helpers_left;
+
+static int helpers_chunk(unsigned long start, unsigned long end, void *arg)
+{
+	bench_small_chunk(start, end, NULL);
+	if (current == arg)
+		helpers_left = ktime_get_ns();
+
+	return 0;
+}
+
+/* A line: how, ns, ns that the caller waited, chunks of helpers, helpers that gave up */
+static void helpers_padata(struct seq_file *m, unsigned long size)
+{
+	struct padata_mt_stats stats;
+	struct padata_mt_job job = {
+		.thread_fn	= helpers_chunk,
+		.fn_arg		= current,
+		.size		= size,
+		.stats		= &stats,
+	};
+	s64 began = ktime_get_ns(), ended;
+
+	padata_do_multithreaded(&job);
+	ended = ktime_get_ns();
+	seq_printf(m, "helpers padata %lld %lld %u 0\n", ended - began,
+		   ended - helpers_left, stats.threads - 1);
+}
+
+static void helpers_wq(struct seq_file *m, unsigned long size,
+		       unsigned long slice, const struct cpumask *cpus)
+{
+	struct wq_job job = {
+		.fn		= helpers_chunk,
+		.arg		= current,
+		.end		= size,
+		.slice		= slice,
+		.helpers	= 1,
+		.cpus		= cpus,
+	};
+	s64 began = ktime_get_ns(), ended;
+
+	wq_job_run(bench_wq, &job);
+	ended = ktime_get_ns();
+	seq_printf(m, "helpers workqueue %lld %lld %d %d\n", ended - began,
+		   ended - helpers_left, atomic_read(&job.helped) > 0,
+		   atomic_read(&job.declined));
+}
+
+static void helpers_direct(struct seq_file *m, unsigned long size)
+{
+	s64 began = ktime_get_ns();
+
+	helpers_chunk(0, size, current);
+	seq_printf(m, "helpers direct %lld 0 0 0\n", ktime_get_ns() - began);
+}
+
+static int helpers_hog_thread(void *unused)
+{
+	while (!kthread_should_stop())
+		cond_resched();
+
+	return 0;
+}
+
+static struct task_struct *helpers_start_hog(void)
+{
+	struct task_struct *hog;
+
+	hog = kthread_create(helpers_hog_thread, NULL, "padata_bench_hog");
+	if (!IS_ERR(hog)) {
+		kthread_bind(hog, 1);
+		wake_up_process(hog);
+	}
+
+	return hog;
+}
+
+static void helpers_jobs(struct seq_file *m, const struct cpumask *cpus)
+{
+	struct padata_mt_job job = {
+		.thread_fn	= bench_small_chunk,
+		.size		= 100000,
+	};
+	unsigned long size, slice;
+	unsigned int run, how;
+	s64 ns;
+
+	ns = bench_small_once(&job, false);
+	ns = min(ns, bench_small_once(&job, false));
+	size = div64_s64((s64)HELPERS_JOB_NS * job.size, ns);
+	slice = div64_s64((s64)HELPERS_SLICE_NS * job.size, ns);
+
+	for (run = 0; run < 3 * runs; run++) {
+		how = run % 3;
+		msleep(20);
+		if (how == 0)
+			helpers_direct(m, size);
+		else if (how == 1)
+			helpers_padata(m, size);
+		else
+			helpers_wq(m, size, slice, cpus);
+	}
+}
+
+static int helpers_show(struct seq_file *m, void *v)
+{
+	struct cpumask *cpus = kzalloc(2 * sizeof(*cpus), GFP_KERNEL);
+	struct task_struct *hog = NULL;
+	int err;
+
+	if (!cpus)
+		return -ENOMEM;
+	cpumask_copy(&cpus[1], current->cpus_ptr);
+	cpumask_set_cpu(0, &cpus[0]);
+	cpumask_set_cpu(1, &cpus[0]);
+	err = set_cpus_allowed_ptr(current, &cpus[0]);
+	if (!err && helpers_hog) {
+		hog = helpers_start_hog();
+		err = PTR_ERR_OR_ZERO(hog);
+	}
+	if (!err) {
+		helpers_jobs(m, &cpus[0]);
+		if (hog)
+			kthread_stop(hog);
+	}
+	set_cpus_allowed_ptr(current, &cpus[1]);
+	kfree(cpus);
+
+	return err;
+}
+
 /* memory: what bound threads gain on writing memory, 64 bytes at a time */
 
 #define BENCH_BLOCK_ORDER	MAX_PAGE_ORDER
@@ -690,6 +833,7 @@ static const struct bench_file {
 	{ "small",	small_show },
 	{ "latency",	latency_show },
 	{ "job",	job_show },
+	{ "helpers",	helpers_show },
 	{ "memory",	memory_show },
 };
 

@@ -58,6 +58,19 @@ def latency:
 	map({ mechanism: .[2], helpers: (.[3] | tonumber),
 	      first: (.[4:9] | numbers | summed), last: (.[9:14] | numbers | summed) });
 
+# case, how, ns, ns that the caller waited, helpers that took part, helpers that gave up;
+# the three ways of one round follow each other
+def helpers:
+	group_by(.[2]) | map(
+		(map(select(.[3] == "direct")[4] | tonumber)) as $direct |
+		group_by(.[3])[] | select(.[0][3] != "direct") |
+		(map(.[4:] | numbers)) as $n | {
+			case: .[0][2], how: .[0][3], ns: ($n | map(.[0]) | spread),
+			ratio: ([range($n | length) | $direct[.] / $n[.][0]] | spread | map_values(places(3))),
+			waited: ($n | map(.[1]) | spread),
+			helped: ($n | map(select(.[2] > 0)) | length),
+			gave_up: ($n | map(.[3]) | spread) });
+
 # the limit of threads, threads, chunks, ns of the job, wall ns, the hog's ns, waited
 def loaded:
 	map(.[2:] | numbers | { max_threads: .[0], threads: .[1], chunks: .[2], ns: .[3],
@@ -93,6 +106,7 @@ def rebind:
 ($all | of("claim") | claim) as $claim |
 ($all | of("small") | small) as $small |
 ($all | of("latency") | latency) as $latency |
+($all | of("helpers") | helpers) as $helpers |
 ($all | of("loaded") | loaded) as $loaded |
 ($all | map(select(.[1] | IN("rebind", "memory", "warm"))) | rebind) as $rebind |
 def gain($where; $pattern; $how): $speedup[] |
@@ -118,6 +132,8 @@ def cost($how; $meet): $claim[] | select(.how == $how and .meet == $meet).ns_per
   small: $small,
   latency_kind: "emulated: compare within this file only; 4 CPUs are more than the host may have",
   latency: $latency,
+  helpers_kind: "emulated: jobs of 0.1 s of a caller that may use CPUs 0 and 1; affinity: two more CPUs are idle; hog: a busy task on CPU 1; the workqueue is unbound, at nice 19",
+  helpers: $helpers,
   loaded: ($loaded + { kind: "emulated: shares of the CPU's time",
 	goal: ($loaded.hog_loses.median | goal(.; "<= 0.03 less, jobs of 3 s"; . <= 0.03 and $loaded.shortest_job_ns >= 3e9)) }),
   rebind: ($rebind + { kind: "emulated: compare within this file only",

@@ -24,6 +24,8 @@ def shown: "\(.ratio.median) (\(.ratio.q1) to \(.ratio.q3)), \(.chunks) chunks";
 	"MISSED at " + (map("\(.size) (\(.direct.median | us) -> \(.padata.median | us))") | join(", ")) end)),
 "Start of helpers in QEMU, first and last: median, p99",
 (.latency[] | "  \(.helpers) by \(.mechanism): \(.first.median | us), \(.first.p99 | us); \(.last.median | us), \(.last.p99 | us)"),
+"Helpers as work items instead, a caller on two CPUs: times as fast as one thread, wait for stragglers",
+(.helpers[] | "  \(.case), \(.how): \(.ratio.median) (\(.ratio.q1) to \(.ratio.q3)), \(.waited.median | us); \(.helped) of \(.ns.n) jobs helped, gave up \(.gave_up.median) times"),
 "Hog beside a job of \(.loaded.job_ns.one.median / 1e8 | round / 10) s: \(.loaded.hog_loses.median * 1e4 | round / 100)% less CPU time (quartiles \(.loaded.hog_loses.q1 * 1e4 | round / 100) to \(.loaded.hog_loses.q3 * 1e4 | round / 100)) of \(.loaded.pairs) pairs, goal 3: \(.loaded.goal.reached | mark)",
 "  waiting for stragglers: \(.loaded.waited_ns.median / 1e6 | round) ms",
 "ZONE_DEVICE, warm, 2 CPUs against 1: \(.rebind.ratio.median), plain threads \(.rebind.plain_ratio.median): \(.rebind.goal.value), goal 0.9: \(.rebind.goal.reached | mark) (\(.rebind.times))"
