@@ -213,6 +213,7 @@ struct padata_mt_worker {
  * @node: Entry in padata_mt_calls.
  * @late: Time is measured with ktime_get(), not sched_clock().
  * @alone: The job gets no helper.
+ * @no_memory: There was no memory for a run.
  * @helpers: The number of helpers at first.
  * @began: The start time, in nanoseconds.
  * @waited: How long the main thread waited for stragglers, if that is traced.
@@ -228,6 +229,7 @@ struct padata_mt_ctx {
 	struct hlist_node		node;
 	bool				late;
 	bool				alone;
+	bool				no_memory;
 	unsigned int			helpers;
 	u64				began;
 	u64				waited;
@@ -264,6 +266,7 @@ struct padata_mt_pool {
 
 extern struct padata_mt_pool padata_mt_pool;
 extern unsigned int padata_mt_max_helpers;
+extern atomic_long_t padata_mt_no_memory;
 
 /* debug.c */
 #if IS_ENABLED(CONFIG_KUNIT) || IS_ENABLED(CONFIG_PADATA_MT_DEBUG)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * params.c - padata_mt.max_helpers
+ * params.c - the limit of helpers, and a count of jobs without memory for them
  */
 
+#include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/moduleparam.h>
+#include <linux/sysfs.h>
 
 #include "internal.h"
 
@@ -32,3 +34,21 @@ static const struct kernel_param_ops padata_mt_max_helpers_ops = {
 module_param_cb(max_helpers, &padata_mt_max_helpers_ops, &padata_mt_max_helpers,
 		0644);
 MODULE_PARM_DESC(max_helpers, "Most helpers of all jobs together, 0 for none");
+
+static int padata_mt_get_no_memory(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&padata_mt_no_memory));
+}
+
+/* Only for the command line: the file is not writable. */
+static int padata_mt_set_no_memory(const char *val, const struct kernel_param *kp)
+{
+	return -EPERM;
+}
+
+static const struct kernel_param_ops padata_mt_no_memory_ops = {
+	.set = padata_mt_set_no_memory,
+	.get = padata_mt_get_no_memory,
+};
+module_param_cb(jobs_without_memory, &padata_mt_no_memory_ops, NULL, 0444);
+MODULE_PARM_DESC(jobs_without_memory, "Jobs that had one thread because memory for more was missing");

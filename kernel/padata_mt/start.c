@@ -34,6 +34,10 @@
 /* For padata_mt_run.id */
 static atomic64_t padata_mt_runs;
 
+/* Jobs that had one thread for want of memory */
+atomic_long_t padata_mt_no_memory;
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_no_memory);
+
 static unsigned long padata_mt_left(const struct padata_mt_ctx *ctx)
 {
 	return ctx->job->size - (ctx->progress.next - ctx->job->start);
@@ -123,6 +127,7 @@ static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 		return;
 
 	run = padata_mt_alloc_run(1 + possible);
+	ctx->no_memory = !run;
 	if (!run)
 		return;
 
@@ -220,4 +225,6 @@ void padata_mt_begin(struct padata_mt_ctx *ctx)
 		if (elapsed > PADATA_MT_PROBE_NS && !padata_mt_is_killed(job))
 			padata_mt_consider_helpers(ctx, len, ns);
 	}
+	if (ctx->no_memory)
+		atomic_long_inc(&padata_mt_no_memory);
 }

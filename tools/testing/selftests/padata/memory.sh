@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A multithreaded job for which there is no memory has fewer threads, and no error.
+# A multithreaded job for which there is no memory has fewer threads, and no error. The
+# kernel counts it.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
 . "$(dirname "$0")"/padata_lib.sh
 
 FAILSLAB=/sys/kernel/debug/failslab
+COUNT=/sys/module/padata_mt/parameters/jobs_without_memory
 
 set_failslab()
 {
@@ -24,6 +26,7 @@ restore()
 # The module has room for the description of the job, and nobody has any after that.
 without()
 {
+	before=$(cat "$COUNT")
 	set_failslab space=96
 	report=$(sh -c '
 		exec 4>/proc/self/make-it-fail
@@ -32,7 +35,8 @@ without()
 		echo 0 >&4
 		cat <&3
 		' 3<>"$TRIGGER" 2>/dev/null)
-	is_complete 1000 && job_is threads=1 said_threads=1
+	is_complete 1000 && job_is threads=1 said_threads=1 &&
+		[ "$(cat "$COUNT")" = $((before + 1)) ]
 }
 
 with()
