@@ -21,12 +21,12 @@
  *   word that it then reads was set with a plain store.
  * - *Remote mode and leaving.*  Both the owner and a drainer may enter.  Both
  *   acquire the lock word with cmpxchg.  The owner spins with preemption
- *   disabled, possibly with interrupts disabled.  The drainer holds the lock
- *   with interrupts disabled and does not wait for anything while it holds it,
- *   so only a hypervisor can extend its critical section.  The drainer spins
- *   with interrupts and preemption enabled and holds no other lock of this
- *   type.  So the owner may do anything in its critical section that it could
- *   do without QPW.  A drainer that must not wait tries the lock.
+ *   disabled, possibly with interrupts disabled.  The drainer holds the lock with
+ *   interrupts disabled and does not wait for anything while it holds it, so only
+ *   a hypervisor can extend its critical section.  The drainer spins with
+ *   interrupts and preemption enabled and holds no other lock of this type.  The
+ *   owner may therefore do anything in its critical section that it could do
+ *   without QPW.  A drainer that must not wait tries the lock.
  *
  * Modes change as follows:
  *
@@ -34,9 +34,9 @@
  *   preemption disabled.  No critical section of the owner is in progress then:
  *   no task can have been preempted inside one, and every interrupt handler has
  *   returned.  An IPI could not do this, because it can interrupt a critical
- *   section.  The mode is written with release semantics and a drainer reads it
- *   with acquire semantics.  So the drainer sees everything that the owner did
- *   in local mode, including its plain stores to the lock word.
+ *   section.  The mode is written with release semantics, and a drainer reads it
+ *   with acquire semantics.  The drainer therefore sees everything that the owner
+ *   did in local mode, including its plain stores to the lock word.
  * - **Remote to leaving to local.**  A drainer reads the mode and drains inside
  *   one SRCU read-side critical section, and starts in remote mode only.  After
  *   the mode has become leaving, synchronize_srcu() waits for all drainers that
@@ -83,17 +83,17 @@
  * can sleep.  The owner and other CPUs may take it in every mode.  The mode only
  * says which task drains.  An owner that has been preempted by a real-time task
  * can delay a drainer, and a drainer without a real-time priority has none to
- * lend.  So a thread with a real-time priority, qpw/N, drains CPU N on behalf of
- * the caller.  A real-time task of the same or a higher priority can still keep
- * the owner in its critical section.  Each CPU in remote mode has its own thread,
- * so a stalled owner delays only the drain of its own CPU.
+ * lend.  Therefore qpw/N, a thread with a real-time priority, drains CPU N on
+ * behalf of the caller.  A real-time task of the same or a higher priority can
+ * still keep the owner in its critical section.  Each CPU in remote mode has its
+ * own thread, so a stalled owner delays only the drain of its own CPU.
  *
  * The drainer disables preemption once it has the lock.  It cannot do so before,
- * because it may have to sleep, unless it only tries the lock.  In between, a task
- * with a priority above that of the drainer (50) can preempt it.  An owner that
- * waits then lends the drainer its own priority.  So the owner waits only for
- * tasks on the drainer's CPU that outrank both of them, and for the few
- * instructions of the drainer's critical section.
+ * because it may have to sleep, unless it only tries the lock.  In between, a
+ * task with a priority above that of the drainer (50) can preempt it.  An owner
+ * that waits then lends the drainer its own priority, and waits only for tasks on
+ * the drainer's CPU that outrank both of them, and for the few instructions of
+ * the drainer's critical section.
  *
  * **The gate**, on PREEMPT_RT.  A drainer that has to wait for a lock queues
  * itself as a waiter and lends its priority to the owner.  To do so it holds
@@ -120,18 +120,19 @@
  * A task on the CPU can also wait for a lock that another task on the CPU, or a
  * drainer, holds.  The waiting task does not run while the caller is not
  * preemptible, but it can already be queued as a waiter.  The release wakes it
- * up, but it takes the lock only once it runs.  So local_qpw_trylock() fails if
- * the lock has a waiter, in every mode.  local_trylock() takes such a lock, and
- * can deadlock.
+ * up, but it takes the lock only once it runs.  Therefore local_qpw_trylock()
+ * fails in every mode if the lock has a waiter.  local_trylock() takes such a
+ * lock, and can deadlock.
  *
  * **Work** records its CPU, but workqueues do not guarantee that it runs there:
- * when a CPU goes offline, its workers continue on other CPUs.  So the worker
- * first disables migration.  If it is on the CPU of the work, it calls the work
- * function.  If that CPU is in remote mode, it calls the function in an SRCU
- * read-side critical section, like any other drainer.  In all other cases it
+ * when a CPU goes offline, its workers continue on other CPUs.  The worker
+ * therefore first disables migration.  If it is on the CPU of the work, it calls
+ * the work function.  If that CPU is in remote mode, it calls the function in an
+ * SRCU read-side critical section, like any other drainer.  In all other cases it
  * drops the work: the CPU is going offline, and callbacks for the dead CPU will
- * drain it.  Before it would call the function, the worker records in the work
- * whether it drops it.  A flush reads that record after the work has ended.
+ * drain it.  The worker records in the work that it was dropped or, before it
+ * calls the function, that it was not.  A flush reads that record after the work
+ * has ended.
  *
  * Work is initialized as a work item and flushed as one in every mode.  If the
  * caller has run it, there is nothing to flush, whatever the CPU's mode is by
@@ -236,7 +237,7 @@ struct qpw_hold {
 
 static DEFINE_PER_CPU(struct qpw_hold, qpw_hold);
 
-/* When the caller asks for a lock: read before the first attempt to take it */
+/* The time before the first attempt to take a lock, 0 if not traced */
 static u64 qpw_clock_if_traced(void)
 {
 	return trace_qpw_remote_hold_enabled() ? local_clock() : 0;
@@ -270,7 +271,7 @@ static void qpw_note_unlocked(int cpu)
 }
 
 #ifdef CONFIG_LOCKDEP
-/* Complains if the caller has no right to work on the cache of @cpu. */
+/* Warns if the caller must not access the cache of @cpu. */
 void __qpw_check_cpu(int cpu)
 {
 	lockdep_assert(cpu == raw_smp_processor_id() || !cpu_online(cpu) ||
@@ -282,7 +283,7 @@ EXPORT_SYMBOL_GPL(__qpw_check_cpu);
 
 #ifndef CONFIG_PREEMPT_RT
 
-/* The answer is stable inside a critical section of @cpu's locks, see DOC. */
+/* The result is stable inside a critical section of @cpu's locks, see above. */
 static bool qpw_takes_spinlock(int cpu)
 {
 	return qpw_mode_of(cpu) != QPW_LOCAL || !cpu_online(cpu);
@@ -317,9 +318,9 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
  * @tried: @lock is a qpw_trylock_t.
  * @cpu: The CPU whose lock it is.
  *
- * lockdep learns of each attempt before its outcome is known, so it reports a
- * deadlock before the wait begins.  The attempt ends before interrupts are
- * enabled: while it waits the drainer holds nothing that an interrupt could want.
+ * The lockdep annotation precedes each attempt, so lockdep reports a deadlock
+ * before the wait begins.  The attempt ends before interrupts are enabled: while
+ * it waits the drainer holds nothing that an interrupt could want.
  *
  * Context: May sleep.  Returns with interrupts disabled.
  */
@@ -395,7 +396,7 @@ EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
 
 #endif /* !CONFIG_PREEMPT_RT */
 
-/* May qpw threads and grace period callbacks run on this CPU? */
+/* Returns whether qpw/N and the wait for a grace period may run on this CPU. */
 static bool qpw_is_housekeeper(int cpu)
 {
 	guard(rcu)();
@@ -426,7 +427,7 @@ static bool qpw_run_remotely(struct qpw_struct *qpw)
 
 /**
  * struct qpw_gate - keeps drainers from waiting while their CPU must not wake tasks
- * @nolock: How often this CPU has entered the gate; only this CPU writes it.
+ * @nolock: How deeply this CPU is nested in the gate; only this CPU writes it.
  * @drainers: How many drainers wait for or hold one of this CPU's locks.
  *
  * "The gate" in the overview above describes the protocol.
@@ -465,9 +466,9 @@ static void qpw_retract_drainer(int cpu)
  * @lock: The lock.
  * @cpu: The CPU whose lock it is.
  *
- * A local lock is a spinlock here that any CPU may take.  Until this CPU has it,
- * a task that outranks the drainer can preempt it; an owner that waits lends it
- * its own priority.
+ * On PREEMPT_RT a local lock is a spinlock_t, which any CPU may take.  Until
+ * preemption is disabled, a task that outranks the drainer can preempt it.  An
+ * owner that waits for the lock lends the drainer its own priority.
  *
  * Context: May sleep.  Returns with preemption and migration disabled.
  */
@@ -502,14 +503,14 @@ bool __qpw_trylock_cpu(spinlock_t *lock, int cpu)
 {
 	u64 asked;
 
-	/* As local_trylock(): the lock's own lock is not safe there. */
+	/* As in local_trylock(): the wait_lock of the lock is not safe there. */
 	if (in_nmi() || in_hardirq())
 		return false;
 	migrate_disable();
 	__qpw_check_cpu(cpu);
 	asked = qpw_clock_if_traced();
 	qpw_announce_drainer(cpu);
-	/* Before it has the lock, because this does not sleep */
+	/* Before the attempt, which does not sleep */
 	preempt_disable();
 	if (spin_trylock(lock)) {
 		qpw_note_locked(cpu, asked);
@@ -541,8 +542,8 @@ EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
 /**
  * qpw_enter_gate - Keep drainers of this CPU from waiting for its locks
  *
- * An NMI or interrupt that comes between the load and the store of nolock leaves
- * it as it was.
+ * An NMI or interrupt between the load and the store of nolock restores its value
+ * before it returns.
  *
  * Context: Not preemptible.
  *
@@ -597,7 +598,10 @@ static void qpw_errand_fn(struct kthread_work *work)
 	lock_map_release(&errand->qpw->work.lockdep_map);
 }
 
-/* Has qpw/N call the work function, so that a preempted owner inherits its priority. */
+/*
+ * Lets qpw/N call the work function, so that a preempted owner inherits its
+ * priority.
+ */
 static bool qpw_run_for_caller(struct qpw_struct *qpw)
 {
 	struct kthread_worker *worker = READ_ONCE(per_cpu(qpw_worker, qpw->cpu));
@@ -711,7 +715,10 @@ static bool qpw_run_or_queue(int cpu, struct workqueue_struct *wq,
 		return qpw_queue(cpu, wq, qpw);
 
 	lockdep_assert(qpw->cpu == cpu);
-	/* A flush depends on what the function locks, also if it runs here. */
+	/*
+	 * A flush depends on the locks of the function, even if the function
+	 * runs here.
+	 */
 	lock_map_acquire(&qpw->work.lockdep_map);
 	done = run(qpw);
 	lock_map_release(&qpw->work.lockdep_map);
@@ -726,8 +733,8 @@ bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on);
 
 /*
- * The function only tries the lock and waits for no owner.  So PREEMPT_RT does
- * not need qpw/N and its priority.
+ * The function only tries the lock and never waits for an owner, so PREEMPT_RT
+ * does not need qpw/N and its priority here.
  */
 bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
 				   struct qpw_struct *qpw)

@@ -48,7 +48,7 @@ static void __init qpw_choose_isolated(struct cpumask *cpus)
 	}
 }
 
-/* Unlike cpulist_parse(), rejects CPUs from nr_cpu_ids on, and knows "N" and "all". */
+/* Unlike cpulist_parse(), rejects CPUs >= nr_cpu_ids, and accepts "N" and "all". */
 static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
 {
 	cpumask_clear(cpus);
@@ -77,7 +77,7 @@ static bool __init qpw_parse(const char *str, struct cpumask *cpus)
 }
 
 /**
- * qpw_init - Put CPUs into remote mode as the command line says
+ * qpw_init - Put the CPUs that the command line selects into remote mode
  *
  * Context: Boot, on the only CPU that runs, before the first use of a QPW lock.
  */

@@ -61,8 +61,8 @@ struct padata_mt_stats {
  * @thread_fn: Called for each chunk of work, on [start, end).  Returns 0, or an
  *             error, which ends the job.  padata does not call undo_fn for a
  *             chunk that failed.  If the job has an undo_fn, thread_fn itself
- *             undoes what it did of that chunk; otherwise it may keep it.
- *             Chunks start in ascending order and run concurrently.  A
+ *             undoes what it did of that chunk; otherwise it may keep what it
+ *             did.  Chunks start in ascending order and run concurrently.  A
  *             thread_fn that may run for a long time should call
  *             padata_mt_should_stop().  If that returns -EAGAIN and thread_fn
  *             passes this on, the job continues, and the main thread runs this
@@ -114,19 +114,19 @@ struct padata_mt_job {
  * @job: The description of the job.  It is not changed and can be used again.
  *
  * Calls the thread function of the job on chunks that together make up the job.
- * Each index is in exactly one chunk, except that a chunk that a helper gives back
- * runs again (see padata_mt_should_stop()).  If only one thread is allowed, or
- * the work fits in one chunk, the calling task makes one call for the whole
+ * Each index is in exactly one chunk, except that a chunk that a helper gives
+ * back runs again (see padata_mt_should_stop()).  If only one thread is allowed,
+ * or the work fits in one chunk, the calling task makes one call for the whole
  * range, or several if the job is killable or has a max_chunk.  Otherwise the
- * calling task starts alone.  Helpers join it when its progress shows that the
- * rest is worth it, or at once if the job is eager.  If memory, CPUs or helpers
- * are not available, the job runs with fewer threads.
+ * calling task starts alone.  Helpers join it when its progress shows that they
+ * would save time, or immediately if the job is eager.  If memory, CPUs or
+ * helpers are not available, the job runs with fewer threads.
  *
  * Helpers run on the CPUs that the calling task may use at that time, except
- * isolated and nohz_full ones.  If the caller is a work item, the CPU mask of
- * its worker does not count.  After boot, helpers run at nice 19.  A caller
- * with a real-time or deadline policy, or with SCHED_IDLE, gets none.  A caller
- * that inherits a real-time priority gets none while that lasts.
+ * isolated and nohz_full ones.  If the caller is a work item, the CPU mask of its
+ * worker is ignored.  After boot, helpers run at nice 19.  A caller with a
+ * real-time or deadline policy, or with SCHED_IDLE, gets none.  A caller that
+ * inherits a real-time priority gets none while that lasts.
  *
  * This follows ktask and padata's multithreaded jobs by Daniel Jordan; see
  * https://lore.kernel.org/linux-mm/20181105165558.11698-1-daniel.m.jordan@oracle.com/

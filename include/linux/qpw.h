@@ -59,15 +59,14 @@
  * detach objects only under a mutex that this code takes as well.  Release the
  * mutex only after flush_percpu_work() has returned.
  *
- * **Setup.**  INIT_QPW() sets up the work once.  The work can then be queued
- * any number of times, even while it is pending, and by several callers at
- * once.  Unlike the function of a work item, its function can run in several
- * contexts at the same time: for each caller that queues it for a CPU in remote
- * mode, and, if the mode has just changed, in a worker.  The lock of the cache
- * serializes them.  As with flush_work(), a flush does not wait for work that
- * another caller is about to queue.  So if several callers queue the same work
- * and rely on it being complete, they must hold a mutex from queueing to
- * flushing.
+ * **Setup.**  INIT_QPW() sets up the work once.  The work can then be queued any
+ * number of times, even while it is pending, and by several callers at once.
+ * Unlike the function of a work item, its function can run in several contexts at
+ * the same time: for each caller that queues it for a CPU in remote mode, and, if
+ * the mode has just changed, in a worker.  The lock of the cache serializes them.
+ * As with flush_work(), a flush does not wait for work that another caller is
+ * about to queue.  If several callers queue the same work and rely on it being
+ * complete, they must therefore hold a mutex from queueing to flushing.
  *
  * **USAGE**::
  *
@@ -164,8 +163,8 @@ struct qpw_struct {
  * @QPW_FLUSH_IDLE: The work was neither pending nor running.
  * @QPW_FLUSH_WAITED: The work was pending or running, and its function has
  *	since returned.
- * @QPW_FLUSH_DROPPED: When a worker last took it, its CPU was going offline, so
- *	its function was not called.
+ * @QPW_FLUSH_DROPPED: When a worker last took the work, its CPU was going
+ *	offline, so the worker did not call the function.
  */
 enum qpw_flush {
 	QPW_FLUSH_IDLE,
@@ -277,7 +276,7 @@ enum qpw_flush {
 #define local_qpw_trylock(lock)		__local_qpw_trylock(lock)
 
 /**
- * qpw_nolock_begin - Begin to try locks where a wake-up is not allowed
+ * qpw_nolock_begin - Allow trylocks where a wake-up is not allowed
  *
  * On PREEMPT_RT a drainer of this CPU sleeps while it waits for a lock, and the
  * release of the lock wakes it up.  A caller that holds a raw spinlock, for
@@ -300,7 +299,7 @@ static __always_inline bool qpw_nolock_begin(void)
 }
 
 /**
- * qpw_nolock_end - End what qpw_nolock_begin() began
+ * qpw_nolock_end - End the region that qpw_nolock_begin() began
  *
  * Context: As for qpw_nolock_begin().  The caller has released all locks that
  * it took in between.
@@ -359,8 +358,8 @@ static __always_inline void qpw_nolock_end(void)
  * @lock: The lock, a per-CPU qpw_trylock_t.
  * @cpu: The CPU whose lock it is, as for qpw_lock().
  *
- * It never waits, so it is what a work function for
- * queue_percpu_work_on_nowait() uses.  Release the lock with qpw_unlock().
+ * It never waits, so a work function for queue_percpu_work_on_nowait() uses it.
+ * Release the lock with qpw_unlock().
  *
  * Context: Task context, interrupts enabled, may be atomic.  On PREEMPT_RT no
  * raw spinlock is held: qpw_unlock() may have to wake up the owner.
@@ -384,7 +383,7 @@ static __always_inline void qpw_nolock_end(void)
  * @_func: The work function.
  * @_cpu: The CPU whose cache it works on.
  *
- * Needed only once, however often the work is queued.
+ * Call this once, before the work is queued for the first time.
  *
  * Context: Any, if the work is neither pending nor running.
  */
@@ -451,7 +450,7 @@ static inline bool qpw_is_possible(void)
 }
 
 /**
- * qpw_get_cpu - The CPU whose cache a work function is to work on
+ * qpw_get_cpu - Get the CPU whose cache a work function works on
  * @qpw: The work.
  *
  * Context: Work functions.
@@ -482,7 +481,7 @@ static inline bool qpw_runs_remotely(const struct qpw_struct *qpw)
 }
 
 /**
- * queue_percpu_work_on - Have work done on a CPU's cache
+ * queue_percpu_work_on - Run or queue work on a CPU's cache
  * @cpu: The CPU, as given to INIT_QPW().
  * @wq: The workqueue, with WQ_PERCPU, for a CPU that is not in remote mode.
  * @qpw: The work, set up with INIT_QPW().
@@ -494,8 +493,8 @@ static inline bool qpw_runs_remotely(const struct qpw_struct *qpw)
  * subsystem drain what @cpu has cached, and flush_percpu_work() reports the
  * drop.
  *
- * A caller that relies on the function having run has to call
- * flush_percpu_work(), whatever the mode.
+ * If the caller relies on the function having run, it must call
+ * flush_percpu_work() in every mode.
  *
  * Context: Process context, may sleep.
  *
@@ -509,7 +508,7 @@ static inline bool queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 }
 
 /**
- * queue_percpu_work_on_nowait - Have work done on a CPU's cache, without waiting
+ * queue_percpu_work_on_nowait - Run or queue a CPU's work without waiting
  * @cpu: The CPU, as given to INIT_QPW().
  * @wq: The workqueue, with WQ_PERCPU, for a CPU that is not in remote mode.
  * @qpw: The work, set up with INIT_QPW().
@@ -533,7 +532,7 @@ queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
 }
 
 /**
- * queue_percpu_work_on_cpus - Have work done on the caches of several CPUs
+ * queue_percpu_work_on_cpus - Run or queue work on the caches of several CPUs
  * @cpus: The CPUs.
  * @wq: The workqueue, with WQ_PERCPU, for CPUs that are not in remote mode.
  * @qpws: The works, set up with INIT_QPW() for each of @cpus.
@@ -562,8 +561,8 @@ static inline void queue_percpu_work_on_cpus(const struct cpumask *cpus,
  *
  * Context: Process context, may sleep.
  *
- * Return: what it found, see &enum qpw_flush.  If several callers queue @qpw,
- * QPW_FLUSH_DROPPED refers to the last time that a worker took it.
+ * Return: The state of the work, see &enum qpw_flush.  If several callers queue
+ * @qpw, QPW_FLUSH_DROPPED refers to the last time that a worker took it.
  */
 static inline enum qpw_flush flush_percpu_work(struct qpw_struct *qpw)
 {

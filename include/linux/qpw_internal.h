@@ -19,8 +19,8 @@
  * interrupt that tries the lock finds the same word set in either mode, so
  * releasing it does not depend on the mode.
  *
- * At most two CPUs contend for it: the owner and a drainer.  So it need not be
- * fair, and one byte is enough.  local_trylock_t has one byte as well, and some
+ * Usually at most two CPUs contend for it, the owner and a drainer.  It need not
+ * be fair, so one byte is enough.  local_trylock_t has one byte as well, and some
  * users pack the data of their fast path into one cacheline.
  */
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
@@ -66,7 +66,7 @@ do {								\
 } while (0)
 #define __qpw_trylock_init(lock)	__qpw_lock_init(lock)
 
-/* Local mode marks a lock as taken only if the lock can be tried. */
+/* In local mode the owner marks a lock as taken only if the lock can be tried. */
 #define qpw_is_tried(lock)				\
 	_Generic(raw_cpu_ptr(lock), qpw_trylock_t * : true,	\
 		 qpw_lock_t * : false)
@@ -401,7 +401,7 @@ busy:
 }
 
 /*
- * A lock that cannot be tried is not marked in local mode.  So there is nothing to
+ * A lock that cannot be tried is not marked in local mode, so there is nothing to
  * do if no CPU is in another mode.
  */
 static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tried)
@@ -572,8 +572,8 @@ static __always_inline bool __local_qpw_trylock(qpw_trylock_t __percpu *base)
 #ifndef CONFIG_QPW
 
 /*
- * An offline CPU takes no lock, and only the hotplug callback works on its cache.
- * So the callback takes the lock of its own CPU instead.
+ * An offline CPU takes no lock, and only the hotplug callback accesses its cache,
+ * so the callback takes the lock of the CPU that it runs on.
  */
 #define __qpw_lock(lock, cpu)			\
 	do {					\

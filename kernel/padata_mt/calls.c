@@ -92,7 +92,7 @@ static bool padata_mt_is_ending(const struct padata_mt_run *run)
 	       (run->job.killable && fatal_signal_pending(run->main));
 }
 
-/* The calls of this task, each nested in a chunk of the next one */
+/* Returns whether one of this task's calls, which nest in each other, is ending. */
 static bool padata_mt_is_call_ending(void)
 {
 	struct padata_mt_calls *calls = padata_mt_own_calls();

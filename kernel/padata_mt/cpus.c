@@ -60,7 +60,10 @@ bool padata_mt_is_allowed(const struct padata_mt_run *run,
 
 	for (r = run; r; r = r->outer)
 		if (r->bound &&
-		    /* A mask that is half updated is read again before the next chunk. */
+		    /*
+		     * If the mask is being updated, it is read again before the
+		     * next chunk.
+		     */
 		    !data_race(cpumask_subset(cpus, &r->main->cpus_mask)))
 			return false;
 
@@ -87,7 +90,7 @@ void padata_mt_and_allowed(const struct padata_mt_run *run,
 		padata_mt_and_housekeeping(cpus);
 }
 
-/* The CPU mask of a workqueue worker is not that of its work item. */
+/* The CPU mask of a workqueue worker says nothing about the caller's CPUs. */
 const struct cpumask *padata_mt_own_cpus(void)
 {
 	return current->flags & PF_WQ_WORKER ? cpu_possible_mask :
@@ -97,7 +100,10 @@ const struct cpumask *padata_mt_own_cpus(void)
 /* Finds the CPUs for helpers. */
 void padata_mt_find_cpus(struct padata_mt_run *run)
 {
-	/* padata_mt_and_allowed() and each helper read a mask that changes again. */
+	/*
+	 * If the mask changes now, padata_mt_and_allowed() and each helper read
+	 * it again.
+	 */
 	data_race(cpumask_and(&run->cpus, padata_mt_own_cpus(), cpu_online_mask));
 	padata_mt_and_allowed(run, &run->cpus);
 }
@@ -131,7 +137,7 @@ void padata_mt_choose_cpu(struct padata_mt_worker *worker,
 	worker->cpu = run->cpu;
 }
 
-/* Before the worker can run, so that it never runs on a CPU that it may not use. */
+/* Called before the worker can run, so it never runs on a CPU that it may not use. */
 void padata_mt_place(struct padata_mt_worker *worker,
 		     struct padata_mt_run *run)
 {

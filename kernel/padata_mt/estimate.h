@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * estimate.h - from the time that chunks took to the length of the next ones and
- * to the number of helpers
+ * estimate.h - how the time that chunks took determines the length of the next
+ * chunks and the number of helpers
  */
 
 #ifndef _KERNEL_PADATA_MT_ESTIMATE_H
@@ -37,8 +37,8 @@
 
 /*
  * The decision on helpers needs a clock of high resolution.  Before clocksources
- * are available, ktime_get() has the resolution of jiffies.  After that, it is
- * sched_clock() that has, on some architectures.
+ * are available, ktime_get() has the resolution of jiffies.  Later, sched_clock()
+ * has the resolution of jiffies on some architectures.
  */
 static inline u64 padata_mt_clock(bool late)
 {

@@ -77,7 +77,10 @@ static bool padata_mt_is_unhelped(const struct padata_mt_run *run)
 	return READ_ONCE(run->unhelped) || !padata_mt_is_served(run->main);
 }
 
-/* The job has lost CPUs: is there still one for this helper and the main thread? */
+/*
+ * Returns whether a job that has lost CPUs still has enough for this helper to
+ * stay.
+ */
 static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
 {
 	unsigned int cpus = cpumask_weight(&worker->cpus);
@@ -176,7 +179,7 @@ static void padata_mt_take_part(struct padata_mt_worker *worker)
 
 	if (!padata_mt_may_stay(worker) || !padata_mt_join(run, t))
 		return;
-	/* The main thread waits for holders: leave a closed run at once. */
+	/* The main thread waits for holders, so leave a closed run immediately. */
 	do {
 		err = padata_mt_call_in_helper(run, t);
 	} while (!err && !padata_mt_is_closed(run) &&

@@ -2,7 +2,7 @@
 /*
  * internal.h - what the files of multithreaded padata jobs share
  *
- * Each file calls only those above it in this list:
+ * Each file calls only functions of files above it in this list:
  *
  *  debug.c	race windows
  *  straggler.c	waiting for helpers, and lifting them
@@ -44,7 +44,7 @@
  * taken in interrupts.
  */
 
-/* A chunk is this part of a thread's equal share of the remaining work. */
+/* A chunk is a thread's equal share of the remaining work, divided by this. */
 #define PADATA_MT_SHARE		2
 
 /* How many helpers a thread sends before its own first chunk */
@@ -64,7 +64,7 @@ struct padata_mt_range {
 };
 
 /**
- * struct padata_mt_progress - how far a job has come
+ * struct padata_mt_progress - the progress of a job
  * @next: The first index that no thread has taken.
  * @chunks: The number of chunks taken.
  * @threads: The number of threads that took a chunk.
@@ -87,7 +87,7 @@ struct padata_mt_progress {
  * @chunks: The number of chunks that it has taken.
  * @ns: The duration of the last chunk, in nanoseconds.
  * @slice: The longest chunk, in indices: about PADATA_MT_SLICE_NS of work.
- * @lifted: The main thread waits and has lent its priority.
+ * @lifted: The main thread waits and has lent its priority to this thread.
  * @waits: The thread waits for helpers of a nested job, and passes on a lift.
  * @counted: The id of the last run that counted this thread, because a helper
  *           can return to a run.
@@ -123,8 +123,9 @@ struct padata_mt_thread {
  * @end: The end of the job.
  * @max_threads: The largest number of threads, and the size of @failed.
  * @cpus: The CPUs for helpers when the run was created.
- * @pending: Entry in padata_mt_pool.pending while helpers are missing.  This member
- *           and all down to @free are protected by padata_mt_pool.lock.
+ * @pending: Entry in padata_mt_pool.pending while helpers are missing.
+ *           padata_mt_pool.lock protects this member and all members down to
+ *           @free.
  * @sent: Workers that are assigned to this run and have not yet started.
  * @limit: The number of helpers that may still be added.
  * @threads: The main thread plus the helpers that were sent or are missing.
@@ -182,8 +183,8 @@ struct padata_mt_run {
  * @run: The run that it helps, NULL while it is idle.  Protected by
  *       padata_mt_pool.lock.
  * @helping: The worker is counted in padata_mt_pool.helping.
- * @placing: A thread sets its CPU mask and nice value.  Protected by
- *           padata_mt_pool.lock.
+ * @placing: Some thread is setting this worker's CPU mask and nice value.
+ *           Protected by padata_mt_pool.lock.
  * @crowded: How often in a row it found too many threads.
  * @node: Entry in padata_mt_pool.idle or padata_mt_run.sent.
  * @idle_since: The start of its idle time, in jiffies.
@@ -214,7 +215,7 @@ struct padata_mt_worker {
  * @late: Time is measured with ktime_get(), not sched_clock().
  * @alone: The job gets no helper.
  * @no_memory: There was no memory for a run.
- * @helpers: The number of helpers at first.
+ * @helpers: The initial number of helpers.
  * @began: The start time, in nanoseconds.
  * @waited: How long the main thread waited for stragglers, if that is traced.
  * @progress: The progress of the main thread while it is alone, then of all.
@@ -243,11 +244,11 @@ struct padata_mt_ctx {
  * @lock: Protects counts and lists.
  * @idle: Workers, in order of use.
  * @pending: Runs that lack helpers.
- * @missing: The sum of the helpers that these lack.
+ * @missing: The total number of helpers that the pending runs lack.
  * @workers: The number of workers.
  * @helping: The number of workers that are assigned or helping.
- * @callers: The number of jobs in progress, without those of helpers.
- * @ready: Workqueues run.
+ * @callers: The number of jobs in progress, not counting jobs that helpers run.
+ * @ready: Workqueues can run work items.
  * @late: ktime_get() is precise.
  * @manager: Creates and ends workers.
  */
@@ -351,7 +352,10 @@ static inline bool padata_mt_is_closed(struct padata_mt_run *run)
 	return (unsigned long)atomic_long_read(&run->next) == run->end;
 }
 
-/* Guided self-scheduling: chunks shrink with the rest, so threads end together. */
+/*
+ * Guided self-scheduling: chunks shrink with the remaining work, so threads end
+ * together.
+ */
 static inline unsigned long padata_mt_want(const struct padata_mt_run *run,
 					   const struct padata_mt_thread *t,
 					   unsigned long left)
@@ -383,7 +387,7 @@ static inline bool padata_mt_take(struct padata_mt_run *run,
 	return true;
 }
 
-/* The limit for all helpers.  A caller needs a CPU, too. */
+/* The limit for the helpers of all jobs.  Each caller needs a CPU, too. */
 static inline unsigned int padata_mt_limit(unsigned int callers)
 {
 	unsigned int cpus = num_online_cpus();

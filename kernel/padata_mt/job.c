@@ -39,7 +39,10 @@ static void padata_mt_want_more(struct padata_mt_run *run,
 	unsigned int threads = READ_ONCE(run->threads), worth;
 	unsigned int limit = READ_ONCE(run->limit);
 
-	/* Only this thread adds helpers, so both can only have become smaller. */
+	/*
+	 * Only this thread adds helpers, so other threads can only have lowered
+	 * both values.
+	 */
 	if (threads > limit)
 		return;
 
@@ -204,7 +207,7 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 	ctx.progress.next = job->start;
 	ctx.began = padata_mt_clock(ctx.late);
 
-	/* A helper is counted already. */
+	/* A helper that runs a nested job is already counted as a helper. */
 	if (!ctx.depth)
 		atomic_inc(&padata_mt_pool.callers);
 	padata_mt_run_job(&ctx);

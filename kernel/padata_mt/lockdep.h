@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * lockdep.h - what lockdep knows about multithreaded jobs
+ * lockdep.h - lockdep annotations of multithreaded jobs
  */
 
 #ifndef _KERNEL_PADATA_MT_LOCKDEP_H

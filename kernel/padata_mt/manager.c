@@ -19,7 +19,7 @@
 
 #include "internal.h"
 
-/* Idle time after which a worker ends, in ms */
+/* The idle time after which a worker exits, in ms */
 static unsigned int padata_mt_idle_ms __read_mostly = 60 * MSEC_PER_SEC;
 
 static struct padata_mt_worker *padata_mt_create_worker(void)
@@ -88,7 +88,10 @@ static void padata_mt_end_workers(void)
 	while ((worker = padata_mt_take_unused())) {
 		padata_mt_copy_housekeeping(&worker->cpus);
 		set_cpus_allowed_ptr(worker->thread.task, &worker->cpus);
-		/* kthread_stop() waits, and a thread at nice 19 may take long to end. */
+		/*
+		 * kthread_stop() waits, and a thread at nice 19 may take a long
+		 * time to exit.
+		 */
 		set_user_nice(worker->thread.task, 0);
 		kthread_stop(worker->thread.task);
 		kfree(worker);

@@ -155,7 +155,7 @@ static bool padata_mt_deliver(struct padata_mt_worker *worker,
 	return sent;
 }
 
-/* Sends @max helpers at most, because the caller has work to do. */
+/* Sends at most @max helpers, because the caller has work to do. */
 static void padata_mt_send_helpers(unsigned int max)
 {
 	struct padata_mt_worker *worker;
@@ -197,7 +197,7 @@ static unsigned int padata_mt_recall(struct padata_mt_run *run)
 	return recalled;
 }
 
-/* Takes @run off padata_mt_pool.pending: it gets none of the helpers that it lacks. */
+/* Takes @run off padata_mt_pool.pending, so it gets no more helpers. */
 static void padata_mt_unlist(struct padata_mt_run *run)
 {
 	lockdep_assert_held(&padata_mt_pool.lock);
@@ -225,7 +225,7 @@ void padata_mt_leave(struct padata_mt_run *run)
 	padata_mt_unlist(run);
 }
 
-/* New and idle workers can still be assigned. */
+/* Returns whether more workers would help the pending runs. */
 bool padata_mt_lacks_workers(void)
 {
 	unsigned int limit = padata_mt_limit(atomic_read(&padata_mt_pool.callers));
@@ -237,8 +237,8 @@ bool padata_mt_lacks_workers(void)
 }
 
 /*
- * Sends @max helpers at most to pending runs, after a run was added or the limit
- * rose.
+ * Sends at most @max helpers to pending runs, after a run was added or the limit
+ * was raised.
  */
 void padata_mt_seek_helpers(unsigned int max)
 {
@@ -316,7 +316,7 @@ static bool padata_mt_come(struct padata_mt_worker *worker)
 	return true;
 }
 
-/* Returns false if the worker is to end. */
+/* Returns false if the worker must exit. */
 static bool padata_mt_wait_for_run(struct padata_mt_worker *worker)
 {
 	bool stop = false;

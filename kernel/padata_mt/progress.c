@@ -25,20 +25,19 @@
 /**
  * DOC: Chunks, holders and errors
  *
- * *Chunks.*  A thread takes a chunk by advancing run->next.  So all indices that
+ * *Chunks.*  A thread takes a chunk by advancing run->next, so all indices that
  * were taken form one contiguous range.  A thread holds one chunk at a time and
- * does not take another one after an error.  So the only state needed to undo a
- * job is one failed chunk for each thread, and a run has room for that from the
- * start.
+ * does not take another one after an error.  The only state needed to undo a job
+ * is therefore one failed chunk for each thread.  A run has room for that from
+ * the start.
  *
  * *Closing.*  A run is closed when run->next has reached the end: because no work
  * is left, or because an error or a signal has moved it there.  A closed run is
  * never reopened.  A helper takes its first chunk and joins run->holders in the
  * same critical section of run->lock.  It leaves the list when it finds no
- * further chunk.  The main thread looks for holders under the same lock, after
- * it has seen the run closed.  So each helper is either a holder by then, and
- * the main thread waits for it, or it never gets a chunk, and no thread waits
- * for it.
+ * further chunk.  The main thread looks for holders under the same lock, after it
+ * has seen the run closed.  By then a helper is either a holder, and the main
+ * thread waits for it, or it never gets a chunk, and no thread waits for it.
  *
  * *Lifetime.*  The main thread and each helper hold a reference to the run.  A
  * helper accesses data of the caller (thread_fn, fn_arg, the lockdep map of the
@@ -69,7 +68,7 @@ void padata_mt_note_error(struct padata_mt_progress *p, int err,
 		WRITE_ONCE(p->err, err);
 }
 
-/* The length of chunks needs a cheap clock, not a precise one. */
+/* A cheap clock is precise enough to determine the length of chunks. */
 int padata_mt_call_timed(const struct padata_mt_job *job,
 			 const struct padata_mt_range *chunk, u64 *ns)
 {
@@ -116,7 +115,7 @@ void padata_mt_finish(struct padata_mt_run *run,
 {
 	lockdep_assert_held(&run->lock);
 
-	/* The main thread runs the chunk in the end, unless there is an error. */
+	/* The main thread runs this chunk after all others, unless the job fails. */
 	if (t->gives_back)
 		run->failed[run->progress.nr_failed++] = t->chunk;
 	else if (err)

@@ -15,27 +15,27 @@
  * DOC: Stragglers
  *
  * After boot, helpers run at nice 19, so other tasks may keep a helper from
- * completing the last chunk.  A main thread that waits lifts one helper to its own
- * priority, and lifts the next one when the first is done.  A caller that has become
- * a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its priority.  A deadline cannot
- * be lent, so a deadline caller lends nice 0.  The main thread reads its priority
- * when the wait begins, and again when a lift wakes it.  If its priority rises in
- * another way during the wait (sched_setscheduler(), renice, priority inheritance),
- * it does not pass that on.  The wait then lasts until each holder has completed its
- * chunk at the priority that the holder has.
+ * completing the last chunk.  A main thread that waits lifts one helper to its
+ * own priority, and lifts the next one when the first is done.  A caller that has
+ * become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its priority.  A
+ * deadline cannot be lent, so a deadline caller lends nice 0.  The main thread
+ * reads its priority when the wait begins, and again when a lift wakes it.  If
+ * its priority rises in another way during the wait (sched_setscheduler(),
+ * renice, priority inheritance), it does not pass the increase on.  The holders
+ * then complete their chunks at the priority that they have.
  *
  * A helper is lifted under run->lock while it holds a chunk.  It restores its
- * priority after it has given up that chunk, hence after the lift.  A lifted helper
- * may itself be waiting for a nested job.  In that case it has set
- * padata_mt_thread.waits under the lock of the run that it helps.  The thread that
- * lifts it then also wakes it up, so that it passes the lift on.  Nothing else wakes
- * a waiting main thread before the last helper is done, so the hung task detector
- * sees the wait.
+ * priority after it has given up that chunk, and therefore after the lift.  A
+ * lifted helper may itself be waiting for a nested job.  In that case it has set
+ * padata_mt_thread.waits under the lock of the run that it helps.  The thread
+ * that lifts it then also wakes it up, so that it passes the lift on.  Nothing
+ * else wakes a waiting main thread before the last helper is done, so the hung
+ * task detector sees the wait.
  */
 
 /*
- * The straggler may itself wait for a helper of a nested job.  Only then it must
- * be woken: it sets and clears t->waits under this lock.
+ * The straggler may itself wait for a helper of a nested job.  Only then must it
+ * be woken up.  It sets and clears t->waits under this lock.
  */
 void padata_mt_lift_one(struct padata_mt_run *run)
 {
@@ -71,7 +71,7 @@ static int padata_mt_lift_prio(void)
 	return data_race(current->policy) == SCHED_IDLE ? MAX_PRIO - 1 : prio;
 }
 
-/* Sets waits under the lock of the run in which this helper can be lifted. */
+/* Sets thread.waits under the lock of the run in which this helper can be lifted. */
 static void padata_mt_set_waits(struct padata_mt_worker *self, bool waits)
 {
 	if (!self)

@@ -8,7 +8,7 @@
 #include <linux/padata_mt.h>
 #include <linux/tracepoint.h>
 
-/* A job is told by its thread function and the task that runs it. */
+/* The thread function and the task that runs the job identify it. */
 TRACE_EVENT(padata_mt_job_start,
 
 	TP_PROTO(const struct padata_mt_job *job),
@@ -38,7 +38,7 @@ TRACE_EVENT(padata_mt_job_start,
 		  __entry->min_chunk, __entry->max_threads)
 );
 
-/* At the end of a chunk, in the thread that ran it. */
+/* Emitted at the end of a chunk, in the thread that ran it. */
 TRACE_EVENT(padata_mt_chunk,
 
 	TP_PROTO(const struct padata_mt_job *job, unsigned long start,
@@ -66,7 +66,7 @@ TRACE_EVENT(padata_mt_chunk,
 		  __entry->start, __entry->len, __entry->ns, __entry->err)
 );
 
-/* Of ns, the main thread had nothing left but to wait for waited. */
+/* @waited: how much of @ns the main thread spent waiting for helpers. */
 TRACE_EVENT(padata_mt_job_end,
 
 	TP_PROTO(const struct padata_mt_job *job, unsigned int threads,

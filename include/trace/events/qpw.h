@@ -26,13 +26,13 @@ DECLARE_EVENT_CLASS(qpw_work,
 	TP_printk("target_cpu=%d func=%ps", __entry->cpu, __entry->func)
 );
 
-/* Work was queued for its CPU to do. */
+/* Work was queued on its CPU. */
 DEFINE_EVENT(qpw_work, qpw_queue,
 	TP_PROTO(int cpu, void *func),
 	TP_ARGS(cpu, func)
 );
 
-/* Work is done by its caller: the CPU it is for is in remote mode. */
+/* The caller, or qpw/N on its behalf, runs the work of a CPU in remote mode. */
 DEFINE_EVENT(qpw_work, qpw_remote_run,
 	TP_PROTO(int cpu, void *func),
 	TP_ARGS(cpu, func)
@@ -40,7 +40,8 @@ DEFINE_EVENT(qpw_work, qpw_remote_run,
 
 /*
  * A drainer has released a lock of another CPU.  This fires after the release.
- * @wait: ns from asking for the lock to having it.  @hold: ns that it was held.
+ * @wait: ns from the first attempt to the acquisition.  @hold: ns that it was
+ * held.
  */
 TRACE_EVENT(qpw_remote_hold,
 
