@@ -3,14 +3,13 @@
  * KUnit tests for multithreaded padata jobs (kernel/padata_mt/)
  *
  * A fixture describes a job and records every call of its thread function and
- * of its undo function: the range, the task, what the task looked like, and how
- * many calls were under way at once.  After a job has run, pmt_check() compares
+ * of its undo function: the range, the task and its attributes, and how many
+ * calls were in progress at once.  After a job has run, pmt_check() compares
  * the record with what padata_mt.h promises for any job.  Most tests are thus a
  * description of jobs and one call of pmt_run_and_check().
  *
- * Built in, the suite runs before the system does.  What differs afterwards,
- * as the nice value of helpers, is seen when it runs again through debugfs, or
- * as a module.
+ * A built-in suite runs during boot.  Run it again through debugfs, or as a
+ * module, to test what differs after boot, such as the nice value of helpers.
  */
 
 #include <kunit/static_stub.h>
@@ -51,7 +50,10 @@
 #define PMT_RANDOM_JOBS		300
 #define PMT_PATIENCE		(10 * HZ)
 
-/* Calls of a test need the same time whatever their length, so let there be few. */
+/*
+ * A call takes the same time for any length, so choose a length that needs few
+ * calls.
+ */
 #define PMT_HUGE		(ULONG_MAX / 1000)
 
 #define PMT_LARGE		(1000UL * 1000)
@@ -91,9 +93,9 @@ struct pmt_call {
  * @stats: What the job reported.
  * @ret: What it returned.
  * @patience: How long a lone thread waits in its call for others, in jiffies.
- *            The first call does not, it is alone.
- * @company: How many threads are to meet.
- * @met: They did, or @patience is exhausted.
+ *            The first call does not wait, because it is alone.
+ * @company: How many threads must be in their calls at the same time.
+ * @met: They were, or @patience is exhausted.
  * @call_ns: How long every call computes.
  * @dwell_us: How long every call sleeps.
  * @helper_dwell_us: How long calls in helpers sleep.
@@ -104,21 +106,22 @@ struct pmt_call {
  * @killed: It got it.
  * @lift: Helpers wait until they have the nice value of the caller.
  * @inner: The job that every call runs in turn.
- * @rivals: Other jobs run meanwhile: a helper may leave, help there, and return.
+ * @rivals: Other jobs run in the meantime: a helper may leave, help them, and
+ * return.
  * @cpus: Where helpers may run, or NULL.
- * @narrow: CPUs that the caller is left with, or NULL.
- * @narrowed: It is left with these.
- * @calls_before: How many calls there had been.
+ * @narrow: The CPUs that the caller is limited to during the job, or NULL.
+ * @narrowed: The caller has been limited to @narrow.
+ * @calls_before: The number of calls before that.
  * @sum: For tests that count indices only.
  * @main: The task that runs the job.
- * @lock: Held to change what follows.
- * @active: Calls under way.
+ * @lock: Protects the members below.
+ * @active: Calls in progress.
  * @max_active: The highest @active so far.
  * @nr_errors: Errors that were returned.
- * @after_error: Calls that began after one.
+ * @after_error: Calls that began after an error.
  * @lifted: Helpers that got the nice value of the caller.
- * @left_low: Helpers that did not.
- * @inner_err: Calls of @inner that went wrong.
+ * @left_low: Helpers that did not get it.
+ * @inner_err: Calls of @inner that failed.
  * @nodes: The nodes that helpers of a NUMA-aware job ran on.
  * @nr_calls: Calls so far.
  * @calls: The first PMT_MAX_CALLS of them.
@@ -193,7 +196,7 @@ static unsigned int pmt_find_cpus(struct cpumask *cpus)
 }
 
 /*
- * Tests of helpers make no sense where there are none.  Returns the threads
+ * Skips a test of helpers if there are none.  Returns the number of threads
  * that a job can have.
  */
 static unsigned int pmt_need_cpus(struct kunit *test, unsigned int cpus)
@@ -214,7 +217,7 @@ static bool pmt_is_in(unsigned long index, const struct pmt_call *call)
 	return call->start <= index && index < call->end;
 }
 
-/* The error of a chunk says which index was at fault. */
+/* The error of a chunk encodes the index that failed. */
 static int pmt_error(const struct pmt_fixture *fx, const struct pmt_call *call)
 {
 	unsigned int i;
@@ -268,7 +271,10 @@ static void pmt_compute(u64 ns)
 		cpu_relax();
 }
 
-/* The first to know ends the waiting, for the rest of the job too. */
+/*
+ * The first thread that sees the condition ends the wait, also for the rest of
+ * the job.
+ */
 static void pmt_meet(struct pmt_fixture *fx, unsigned int n)
 {
 	if (!fx->patience || !n || completion_done(&fx->met))
@@ -288,7 +294,7 @@ static void pmt_sleep(struct pmt_fixture *fx)
 		usleep_range(us, 2 * us);
 }
 
-/* Whether this task got the nice value of @main before long */
+/* Returns whether this task got the nice value of @main soon enough. */
 static bool pmt_wait_to_be_lifted(struct task_struct *main)
 {
 	unsigned long end = jiffies + PMT_PATIENCE;
@@ -388,7 +394,7 @@ static void pmt_shape_job(struct pmt_fixture *fx, const struct pmt_shape *shape)
 		.size		= shape->size,
 		.align		= shape->align,
 		.min_chunk	= shape->min_chunk,
-		/* Jobs too large to be run in chunks of the default bound */
+		/* Lift the default bound for jobs that would have too many chunks. */
 		.max_chunk	= shape->size > PMT_LARGE ? ULONG_MAX : 0,
 		.max_threads	= shape->max_threads,
 		.stats		= &fx->stats,
@@ -408,7 +414,7 @@ static void pmt_run(struct pmt_fixture *fx)
 	fx->killed = false;
 	fx->lifted = 0;
 	fx->left_low = 0;
-	/* Poison, so that what is not written is noticed. */
+	/* Poison the statistics to notice members that are not written. */
 	memset(&fx->stats, 0xa5, sizeof(fx->stats));
 	reinit_completion(&fx->met);
 
@@ -423,7 +429,7 @@ static int pmt_cmp_calls(const void *a, const void *b)
 }
 
 /*
- * Every index was given to the thread function at most once, in order, and at
+ * Each index was passed to the thread function at most once, in order, and at
  * least once if there was no error.
  */
 static void pmt_check_coverage(struct pmt_fixture *fx)
@@ -481,7 +487,10 @@ static unsigned int pmt_count_tasks(const struct pmt_fixture *fx)
 	return tasks;
 }
 
-/* The limit held, nobody is left behind, and the report is true. */
+/*
+ * The limit was observed, no call is in progress any more, and the statistics
+ * are correct.
+ */
 static void pmt_check_threads(struct pmt_fixture *fx)
 {
 	unsigned int limit = fx->job.max_threads ?: INT_MAX;
@@ -501,7 +510,7 @@ static void pmt_check_threads(struct pmt_fixture *fx)
 	PMT_EXPECT(fx, fx->stats.ns >= fx->call_ns * !!fx->nr_calls);
 }
 
-/* One chunk of the smallest size is all of it. */
+/* Returns whether one chunk of the minimum size covers the whole job. */
 static bool pmt_is_one_chunk(const struct padata_mt_job *job)
 {
 	unsigned long align = max(job->align, 1UL);
@@ -539,7 +548,7 @@ static bool pmt_has_raised(const struct pmt_fixture *fx, int err)
 	return false;
 }
 
-/* An error that was raised is returned, and nothing new began after it. */
+/* The job returns an error that was raised, and no call began after it. */
 static void pmt_check_error(struct pmt_fixture *fx)
 {
 	bool killed = fx->killed && fx->job.killable;
@@ -549,12 +558,15 @@ static void pmt_check_error(struct pmt_fixture *fx)
 	if (fx->ret)
 		PMT_EXPECT(fx, killed || pmt_has_raised(fx, fx->ret));
 
-	/* Others may go on until the failed thread has come to tell. */
+	/*
+	 * Other threads may continue until the failed thread has recorded its
+	 * error.
+	 */
 	PMT_EXPECT(fx, pmt_count_tasks(fx) > 1 || !fx->after_error);
 	PMT_EXPECT(fx, fx->nr_errors <= pmt_count_tasks(fx));
 }
 
-/* Takes the next run of completed neighbours from *@i on. */
+/* Finds the next range of adjacent completed calls, from *@i on. */
 static bool pmt_next_done(const struct pmt_fixture *fx, unsigned int *i,
 			  struct pmt_call *done)
 {
@@ -570,7 +582,7 @@ static bool pmt_next_done(const struct pmt_fixture *fx, unsigned int *i,
 	return true;
 }
 
-/* What was completed was undone, in order, by the caller, when all was quiet. */
+/* The caller undid what was completed, in order, when no call was in progress. */
 static void pmt_check_undo(struct pmt_fixture *fx)
 {
 	struct pmt_call done;
@@ -591,7 +603,10 @@ static void pmt_check_undo(struct pmt_fixture *fx)
 
 static void pmt_check(struct pmt_fixture *fx)
 {
-	/* No assertion, which would end the task: a test may wait for that. */
+	/*
+	 * Not an assertion, which would end the task while a test may be
+	 * waiting for it.
+	 */
 	PMT_EXPECT(fx, fx->nr_calls <= PMT_MAX_CALLS);
 	fx->nr_calls = min(fx->nr_calls, PMT_MAX_CALLS);
 
@@ -674,7 +689,7 @@ static void pmt_test_shapes(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
 
-	/* Give helpers a chance to have their part of it. */
+	/* Give helpers a chance to take part. */
 	fx->patience = 1;
 	fx->call_ns = PMT_LONG_NS;
 	pmt_shape_job(fx, test->param_value);
@@ -781,7 +796,7 @@ static void pmt_expect_invalid(struct pmt_fixture *fx)
 	PMT_EXPECT(fx, !fx->nr_calls);
 }
 
-/* Even where there is nothing to do. */
+/* Invalid jobs are rejected, even if their size is 0. */
 static void pmt_test_invalid(struct kunit *test)
 {
 	static const struct pmt_shape shape = { .start = 5, .size = 10 };
@@ -840,7 +855,10 @@ static void pmt_test_max_threads(struct kunit *test)
 	struct pmt_fixture *fx = test->priv;
 	unsigned int cpus = pmt_need_cpus(test, 2);
 
-	/* Calls that sleep let in every helper there is, and then one too many. */
+	/*
+	 * While calls sleep, every available helper can join, and one too many
+	 * would show.
+	 */
 	fx->dwell_us = 1000;
 	fx->call_ns = PMT_LONG_NS;
 	for (shape.max_threads = 1; shape.max_threads <= 6; shape.max_threads++) {
@@ -856,7 +874,7 @@ static const struct pmt_shape pmt_parallel_shape = {
 	.start = 3, .size = 1000, .align = 4, .min_chunk = 10, .max_threads = 4,
 };
 
-/* A job that surely has a helper */
+/* A job that always has a helper */
 static void pmt_shape_parallel(struct pmt_fixture *fx)
 {
 	pmt_shape_job(fx, &pmt_parallel_shape);
@@ -952,8 +970,8 @@ static void pmt_test_errors(struct kunit *test)
 }
 
 /*
- * Other threads take chunks until the one that failed has come to tell, but it
- * cannot take as long as they need for all of the job.
+ * Other threads take chunks until the failed thread has recorded its error.
+ * That cannot take as long as the rest of the job.
  */
 static void pmt_test_ended(struct kunit *test)
 {
@@ -1059,7 +1077,7 @@ static void pmt_test_killed(struct kunit *test)
 	}
 }
 
-/* A signal ends jobs with helpers long before these could do all of it. */
+/* A signal ends jobs with helpers long before the helpers could complete them. */
 static void pmt_test_killed_shared(struct kunit *test)
 {
 	static const struct pmt_shape shape = { .size = 2000, .max_threads = 4 };
@@ -1170,7 +1188,7 @@ static int pmt_many_fn(void *arg)
 	kthread_complete_and_exit(&task->done, 0);
 }
 
-/* Callers are never refused, whatever others do. */
+/* Jobs are never refused, regardless of other jobs. */
 static void pmt_test_many(struct kunit *test)
 {
 	struct pmt_task tasks[6] = {};
@@ -1206,7 +1224,7 @@ static void pmt_run_in_work(struct pmt_task *task, struct workqueue_struct *wq)
 	pmt_check(task->fx);
 }
 
-/* A bound work item may have helpers elsewhere, and reclaim is no obstacle. */
+/* A bound work item may have helpers on other CPUs, even on a reclaim workqueue. */
 static void pmt_test_reclaim_worker(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
@@ -1279,7 +1297,10 @@ static int pmt_node_fn(unsigned long start, unsigned long end, void *arg)
 	return err;
 }
 
-/* Nodes that have a CPU for a helper beside one for the main thread */
+/*
+ * Counts the nodes that have a CPU for a helper, not counting that of the main
+ * thread.
+ */
 static unsigned int pmt_count_nodes(struct kunit *test)
 {
 	struct cpumask *cpus = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
@@ -1346,7 +1367,7 @@ static void pmt_test_memalloc(struct kunit *test)
 	}
 }
 
-/* Better than that of any helper that nobody waits for */
+/* A better nice value than that of helpers that are not lifted */
 #define PMT_NICE	(-5)
 
 /*
@@ -1363,7 +1384,10 @@ static void pmt_expect_nice(struct pmt_fixture *fx, int nice)
 			KUNIT_EXPECT_EQ(fx->test, fx->calls[i].nice, nice);
 }
 
-/* All that are waited for are lifted, one that begins is not. */
+/*
+ * All helpers that the main thread waits for are lifted.  A helper that begins
+ * is not.
+ */
 static void pmt_test_nice(struct kunit *test)
 {
 	int nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
@@ -1371,7 +1395,7 @@ static void pmt_test_nice(struct kunit *test)
 	unsigned int threads = min(3, pmt_need_cpus(test, 2));
 	unsigned int i;
 
-	/* A test has a task of its own. */
+	/* Each test has its own task, so this need not be undone. */
 	set_user_nice(current, PMT_NICE);
 	for (i = 0; i < 10; i++) {
 		pmt_shape_parallel(fx);
@@ -1388,7 +1412,7 @@ static void pmt_test_nice(struct kunit *test)
 	}
 }
 
-/* A job in a helper of another job: its helper is waited for by both. */
+/* A job in a helper of another job: both main threads wait for its helper. */
 struct pmt_lift {
 	struct task_struct	*main;
 	struct task_struct	*helper;
@@ -1398,7 +1422,7 @@ struct pmt_lift {
 	bool			lifted;
 };
 
-/* Until the helper of the outer job waits for this one, if it does before long */
+/* Waits until the helper of the outer job waits for this helper, with a timeout. */
 static void pmt_wait_for_waiter(struct pmt_lift *lift)
 {
 	unsigned long end = jiffies + PMT_PATIENCE;
@@ -1490,7 +1514,10 @@ static int pmt_leak_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-/* Whoever shares the helper next would suffer, so it is told at once. */
+/*
+ * A leaked context would affect the helper's next job, so it is reported
+ * immediately.
+ */
 static void pmt_test_leak(struct kunit *test)
 {
 	struct pmt_leak leak = { .test = test, .main = current };
@@ -1513,7 +1540,7 @@ static void pmt_test_leak(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, told);
 }
 
-/* A helper that comes late has nothing to find here any more. */
+/* A helper that starts late does not access the job any more. */
 static void pmt_test_late(struct kunit *test)
 {
 	struct pmt_fixture *fx;
@@ -1532,7 +1559,7 @@ static void pmt_test_late(struct kunit *test)
 	}
 }
 
-/* No chunk is longer than asked for, or than the default, whatever it costs. */
+/* No chunk is longer than max_chunk or its default, regardless of its cost. */
 static void pmt_check_max_chunk(struct pmt_fixture *fx, unsigned long most)
 {
 	const struct pmt_call *call;
@@ -1573,7 +1600,7 @@ static void pmt_test_max_chunk(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 6; i++) {
-		/* One thread splits only what it has to. */
+		/* A single thread splits the job only if it must. */
 		shape.max_threads = i % 3 ?: 4;
 		pmt_shape_job(fx, &shape);
 		fx->job.max_chunk = param->max_chunk;
@@ -1637,7 +1664,7 @@ static void pmt_run_stop(struct kunit *test, bool main_ends, int err)
 	KUNIT_EXPECT_EQ(test, stop.reason, -EINTR);
 }
 
-/* An error in one thread tells the other, whichever is the main thread. */
+/* An error in one thread stops the other, whichever of them is the main thread. */
 static void pmt_test_stop(struct kunit *test)
 {
 	pmt_need_cpus(test, 2);
@@ -2031,9 +2058,9 @@ static void pmt_test_sleep(struct kunit *test)
 	pmt_need_cpus(test, 2);
 	init_completion(&sleep.helped);
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
-	/* All that the hung task detector wants: this state, and no switches */
+	/* The hung task detector needs this state and no context switches. */
 	KUNIT_EXPECT_EQ(test, sleep.state, TASK_UNINTERRUPTIBLE);
-	/* Involuntary ones come from elsewhere; every 20 ms would be 25. */
+	/* Some switches have other causes; waking up every 20 ms would add 25. */
 	KUNIT_EXPECT_LT(test, current->nvcsw + current->nivcsw - sleep.switches,
 			10);
 }
@@ -2054,7 +2081,10 @@ static int pmt_narrow_fn(unsigned long start, unsigned long end, void *arg)
 	return err;
 }
 
-/* Calls of helpers that began after that, less those that were about to */
+/*
+ * Counts helpers' calls that began after that, except those that were about to
+ * begin.
+ */
 static unsigned int pmt_count_astray(struct pmt_fixture *fx)
 {
 	unsigned int i, n = 0;
@@ -2078,7 +2108,7 @@ static void pmt_test_narrowed(struct kunit *test)
 	cpumask_copy(before, &current->cpus_mask);
 	fx->narrow = narrow;
 	init_completion(&fx->narrowed);
-	/* One CPU is left, or all but one */
+	/* The caller keeps one CPU, or all but one. */
 	for (i = 0; i < min(2, cpus - 1); i++) {
 		pmt_find_cpus(narrow);
 		while (cpumask_weight(narrow) > (i ? cpus - 1 : 1))
@@ -2099,7 +2129,7 @@ static void pmt_test_narrowed(struct kunit *test)
 	}
 }
 
-/* Nothing but the job says that these few indices are worth a helper. */
+/* Only the eager flag says that these few indices are worth a helper. */
 static void pmt_test_eager(struct kunit *test)
 {
 	static const struct pmt_shape shape = { .size = 3, .max_threads = 2 };
@@ -2122,7 +2152,10 @@ static void pmt_test_eager(struct kunit *test)
 #define PMT_MANY	(1000UL * 1000)
 #define PMT_TOO_LONG_NS	(30 * NSEC_PER_MSEC)
 
-/* Several times what a chunk should take, by each clock that may judge that */
+/*
+ * Takes several times as long as a chunk should, by each clock that the engine
+ * may use.
+ */
 static void pmt_take_too_long(void)
 {
 	u64 end = ktime_get_ns() + PMT_TOO_LONG_NS;
@@ -2182,12 +2215,12 @@ static void pmt_check_shrinking(struct pmt_fixture *fx)
 	}
 }
 
-/* What was learnt of cheap indices says nothing of dear ones. */
+/* The cost of cheap indices does not predict that of expensive ones. */
 static void pmt_test_pace(struct kunit *test)
 {
 	static const struct pmt_shape shapes[] = {
 		{ .size = ULONG_MAX, .max_threads = 4 },
-		/* Chunks are limited by what is left to share, too. */
+		/* The share of the remaining work limits chunks, too. */
 		{ .size = 2 * PMT_MANY, .max_threads = 4 },
 	};
 	struct pmt_fixture *fx = test->priv;
@@ -2202,7 +2235,7 @@ static void pmt_test_pace(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&cheap), -EIO);
 
-	/* Nobody shares where there is one CPU. */
+	/* With one CPU there are no helpers. */
 	for (i = 0; i < min(ARRAY_SIZE(shapes), cpus); i++) {
 		pmt_shape_job(fx, &shapes[i]);
 		fx->job.thread_fn = pmt_long_fn;
@@ -2228,7 +2261,7 @@ static void pmt_check_growth(struct pmt_fixture *fx)
 	}
 }
 
-/* Threads leave the others their part of what is left, so all end together. */
+/* Each thread leaves the other threads their share, so all finish together. */
 static void pmt_check_shares(struct pmt_fixture *fx)
 {
 	unsigned long end = fx->job.start + fx->job.size;
@@ -2239,14 +2272,14 @@ static void pmt_check_shares(struct pmt_fixture *fx)
 			       max((end - call->start) / 4, 1));
 }
 
-/* Indices that cost nothing, as far as anyone can see */
+/* Indices that are too cheap to measure */
 static void pmt_test_cheap(struct kunit *test)
 {
 	static const struct pmt_shape shape = { .size = ULONG_MAX,
 						.max_threads = 4 };
 	struct pmt_fixture *fx = test->priv;
 
-	/* Alone, yet not in one call */
+	/* A single thread, but several calls */
 	pmt_shape_job(fx, &shape);
 	fx->job.max_threads = 1;
 	fx->job.killable = true;
@@ -2276,14 +2309,14 @@ static int pmt_no_work_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-/* Long enough to be judged, and too short for a helper to be worth it */
+/* Long enough to be measured, and too short to be worth a helper */
 static int pmt_short_fn(unsigned long start, unsigned long end, void *arg)
 {
 	pmt_compute(22 * NSEC_PER_USEC);
 	return 0;
 }
 
-/* How often of 100 times nobody thought of helpers */
+/* Counts how many of 100 jobs did not ask for helpers. */
 static unsigned int pmt_count_alone(struct kunit *test,
 				    const struct padata_mt_job *job)
 {
@@ -2299,8 +2332,8 @@ static unsigned int pmt_count_alone(struct kunit *test,
 }
 
 /*
- * Nobody thinks of helpers for work that is over before one could come.  This is
- * about time, so that an interrupt may make it look otherwise, but not always.
+ * A job does not ask for helpers if it ends before one could start.  This
+ * depends on time, so an interrupt can make a job ask, but not every job.
  */
 static void pmt_test_small(struct kunit *test)
 {
@@ -2395,7 +2428,7 @@ static void pmt_wait_while_helped(void)
 		usleep_range(1000, 2000);
 }
 
-/* Helpers of earlier jobs may take a moment to notice that these are over. */
+/* Helpers of earlier jobs may take a moment to notice that their jobs have ended. */
 static void pmt_wait_for_no_helper(struct kunit *test)
 {
 	pmt_wait_while_helped();
@@ -2407,7 +2440,7 @@ static void pmt_restore_max_helpers(void *max)
 	WRITE_ONCE(padata_mt_max_helpers, (unsigned long)max);
 }
 
-/* What an administrator has set holds again after the test. */
+/* The administrator's setting is restored after the test. */
 static void pmt_allow_helpers(struct kunit *test, unsigned int max)
 {
 	unsigned long before = padata_mt_max_helpers;
@@ -2450,7 +2483,7 @@ static void pmt_wait_for_surplus(void)
 		usleep_range(1000, 2000);
 }
 
-/* While a helper has its first chunk, an administrator wants no helpers. */
+/* While a helper has its first chunk, max_helpers becomes 0. */
 static int pmt_surplus_fn(unsigned long start, unsigned long end, void *arg)
 {
 	struct pmt_fixture *fx = arg;
@@ -2466,7 +2499,7 @@ static int pmt_surplus_fn(unsigned long start, unsigned long end, void *arg)
 	return err;
 }
 
-/* The helper takes no other chunk, and all is done nevertheless. */
+/* The helper takes no other chunk, and the job is completed nevertheless. */
 static void pmt_test_surplus(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
@@ -2484,7 +2517,7 @@ static void pmt_test_surplus(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, calls, 1);
 }
 
-/* One helper for two jobs: the first is kept from its end by the second. */
+/* One helper for two jobs: the first job cannot end before the second one runs. */
 struct pmt_relay {
 	struct pmt_fixture	*fx;
 	struct pmt_task		first;
@@ -2558,7 +2591,7 @@ static void pmt_test_relay(struct kunit *test)
 	wait_for_completion(&relay.first.done);
 }
 
-/* Keeps all others from a CPU. */
+/* Keeps all other tasks off a CPU. */
 struct pmt_hog {
 	bool			busy;
 	bool			stop;
@@ -2593,8 +2626,8 @@ static void pmt_start_hog(struct kunit *test, struct pmt_hog *hog, int cpu)
 }
 
 /*
- * A helper that cannot come to its job is free again when that is over.  It may
- * yet have come, to the CPU of this task, but not every time.
+ * A helper that cannot start is free again when its job has ended.  It may have
+ * started after all, on the CPU of this task, but not every time.
  */
 static void pmt_test_recall(struct kunit *test)
 {
@@ -2629,7 +2662,7 @@ static void pmt_test_recall(struct kunit *test)
 	KUNIT_EXPECT_LT(test, kept, 10);
 }
 
-/* A task that is in its job until that may end */
+/* A task that stays in its job until the test lets the job end */
 struct pmt_caller {
 	struct pmt_task		task;
 	struct completion	calling;
@@ -2728,7 +2761,7 @@ static void pmt_expect_helping(struct kunit *test, unsigned int helpers)
 	KUNIT_EXPECT_EQ(test, padata_mt_nr_helping(), helpers);
 }
 
-/* Each caller that comes takes the place of a helper, and gives it back. */
+/* Each new caller takes the place of a helper, and frees it at the end. */
 static void pmt_test_crowd(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;
@@ -2756,7 +2789,7 @@ static void pmt_test_crowd(struct kunit *test)
 	wait_for_completion(&crowd.task.done);
 }
 
-/* Workers that nothing was asked of for long end, and jobs get new ones. */
+/* Workers that have been idle for a long time exit, and later jobs get new ones. */
 static void pmt_test_idle(struct kunit *test)
 {
 	unsigned long end = jiffies + PMT_PATIENCE;
@@ -2820,7 +2853,7 @@ static int pmt_placing_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-/* The worker is free at once for other jobs, though it is not yet placed. */
+/* The worker is free for other jobs immediately, although it is not placed yet. */
 static void pmt_test_recall_placing(struct kunit *test)
 {
 	unsigned int i, others = num_online_cpus() - 2;
@@ -2833,7 +2866,7 @@ static void pmt_test_recall_placing(struct kunit *test)
 	pmt_need_cpus(test, 2);
 	callers = kunit_kcalloc(test, others + 1, sizeof(*callers), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, callers);
-	/* So that there is a worker, which is idle then */
+	/* Run a job first, so that there is an idle worker. */
 	pmt_shape_parallel(fx);
 	pmt_run_and_check(fx);
 	pmt_wait_for_no_helper(test);
@@ -2857,7 +2890,10 @@ static void pmt_test_recall_placing(struct kunit *test)
 	pmt_wait_for_no_helper(test);
 }
 
-/* Each thread sends two helpers: this one no more, and yet all come. */
+/*
+ * Each thread sends two helpers.  This thread sends no more, but all of them
+ * arrive.
+ */
 #define PMT_FANOUT_HELPERS	3
 
 static unsigned int pmt_windows;
@@ -2904,7 +2940,7 @@ static void pmt_test_fanout(struct kunit *test)
 	unsigned int i;
 
 	pmt_need_cpus(test, 1 + PMT_FANOUT_HELPERS);
-	/* The first job makes the workers, the others find them idle. */
+	/* The first job creates the workers, and the later jobs find them idle. */
 	for (i = 0; i < 10; i++) {
 		pmt_wait_for_no_helper(test);
 		fx->main = current;
@@ -2916,12 +2952,15 @@ static void pmt_test_fanout(struct kunit *test)
 					   pmt_count_window);
 		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
 		kunit_deactivate_static_stub(test, padata_mt_window);
-		/* Two for each helper that it sent; a helper may have been faster. */
+		/*
+		 * Two for each helper that this thread sent, or fewer if a
+		 * helper was faster.
+		 */
 		KUNIT_EXPECT_LE(test, fanout.windows, 4);
 	}
 }
 
-/* All helpers are kept by one job, so another one has none. */
+/* One job keeps all helpers, so another job has none. */
 static void pmt_test_exhausted(struct kunit *test)
 {
 	struct pmt_fixture *fx = test->priv;

@@ -2,13 +2,13 @@
 /*
  * KUnit tests for QPW: per-CPU locks and work, and the modes of CPUs
  *
- * Each CPU has a cache of nothing but counts, one per type of lock.  Threads
- * bound to the CPUs add to them, works take out of them, and what was added has
- * to be what was taken in the end: a section that did not exclude another one
- * loses a count or has it twice.
+ * The cache of each CPU consists of counters, one for each type of lock.
+ * Threads that are bound to the CPUs increment the counters, and works drain
+ * them.  In the end the sums must match: if two critical sections overlap, an
+ * increment is lost or drained twice.
  *
- * Threads wait for each other's steps and not for time to pass, so that a busy
- * machine makes no test fail.
+ * Threads wait for each other's steps and not for time to pass, so no test
+ * fails because the machine is busy.
  */
 
 #include <kunit/test.h>
@@ -59,20 +59,23 @@
 #define QT_OBJECTS	300
 #define QT_QUEUED	64
 
-/* How long a test spins for an answer before it lets go and asks again */
+/* How often a test polls for an answer before it gives up and asks again */
 #define QT_SPINS	1000000
 
-/* How long an owner lets a drainer wait, how long the drainer holds the lock then */
+/*
+ * How long an owner lets a drainer wait, and how long the drainer then holds
+ * the lock
+ */
 #define QT_WAIT_MS	20
 #define QT_HOLD_US	200
 
-/* How often it does that, until the drainer has waited for half of it */
+/* The most attempts until the drainer has waited for half of that time */
 #define QT_WAITS	20
 
 /* How long an owner keeps its lock if no report comes */
 #define QT_REPORT_PATIENCE	(5 * HZ)
 
-/* After this a test fails; no test takes that long if all is well. */
+/* A test fails after this time; a test that passes does not take that long. */
 #define QT_PATIENCE	(20 * HZ)
 
 static bool end_lockdep;
@@ -109,10 +112,10 @@ struct qt_work {
  * @caches: The caches.
  * @asked: How often the drainer sent it.
  * @answered: The value of @asked that the interrupt saw.
- * @in_irq: It was an interrupt, and not a poll of the idle task.
+ * @in_irq: The function ran in an interrupt, not in a poll of the idle task.
  * @taken: It got the lock.
  * @met: How often an interrupt found the lock held.
- * @breaches: How often it got the lock nevertheless.
+ * @breaches: How often an interrupt got the lock although it was held.
  */
 struct qt_intruder {
 	call_single_data_t		csd;
@@ -208,7 +211,7 @@ static void qt_set_modes(struct kunit *test, enum qt_mode mode)
 			      (mode == QT_MIXED && cpu % 2));
 }
 
-/* For tests to which modes that flip would add nothing */
+/* For tests that gain nothing from modes that flip */
 static void qt_set_steady_modes(struct kunit *test)
 {
 	const enum qt_mode *mode = test->param_value;
@@ -218,7 +221,7 @@ static void qt_set_steady_modes(struct kunit *test)
 	qt_set_modes(test, *mode);
 }
 
-/* Each test runs in a thread of its own, so nobody needs to undo this. */
+/* Each test runs in its own thread, so this need not be undone. */
 static void qt_stay_off(struct kunit *test, int cpu)
 {
 	cpumask_var_t others;
@@ -242,7 +245,7 @@ static void qt_work_fn(struct qpw_struct *qpw)
 		wait_for_completion(work->gate);
 }
 
-/* Holds a read value for a while, so that whoever is not excluded is noticed */
+/* Waits between the read and the write, so that a missing exclusion is noticed */
 static void qt_add(unsigned long *count, long delta)
 {
 	unsigned long old = *count;
@@ -401,7 +404,10 @@ static void qt_test_works_of_all_cpus(struct kunit *test)
 }
 
 #ifdef CONFIG_QPW
-/* How many works are counted as queued, and as run remotely, if @cpu gets many */
+/*
+ * Counts the works that are reported as queued, and as run remotely, if @cpu
+ * gets many.
+ */
 static void qt_count_works(struct kunit *test, int cpu, unsigned long *queued,
 			   unsigned long *remote_runs)
 {
@@ -416,7 +422,10 @@ static void qt_count_works(struct kunit *test, int cpu, unsigned long *queued,
 	*remote_runs = after.remote_runs - before.remote_runs;
 }
 
-/* Few enough others are drained meanwhile that each work was counted once. */
+/*
+ * So few other works run meanwhile that the counters show that each work counts
+ * once.
+ */
 static void qt_test_stats(struct kunit *test)
 {
 	int cpu = cpumask_first(cpu_online_mask);
@@ -451,7 +460,7 @@ static void qt_test_no_such_cpu(struct kunit *test)
 #endif
 }
 
-/* A section leaves preemption and interrupts as they were. */
+/* A critical section restores the state of preemption and interrupts. */
 static void qt_test_sections(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;
@@ -535,7 +544,7 @@ static void qt_test_guards(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, preempt_count(), count);
 }
 
-/* A lock that can be tried fits where that of local_trylock() does. */
+/* A qpw_trylock_t is as small as a local_trylock_t. */
 static void qt_test_size(struct kunit *test)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) || IS_ENABLED(CONFIG_PREEMPT_RT))
@@ -546,8 +555,8 @@ static void qt_test_size(struct kunit *test)
 }
 
 /*
- * Two threads that meet: one on a CPU that @fn is about, the other the test's
- * own on other CPUs.
+ * Two threads that interact: one on the CPU that is tested, and the thread of
+ * the test on another CPU.
  */
 struct qt_meeting {
 	struct qt_fixture	*qt;
@@ -562,7 +571,7 @@ struct qt_meeting {
 	struct completion	ready;
 };
 
-/* Of a flag by which one of the two tells the other something */
+/* Sets a flag by which one of the two threads notifies the other. */
 static void qt_tell(bool *flag)
 {
 	/* Pairs with the acquire in qt_told(). */
@@ -609,7 +618,7 @@ static void qt_try_in_irq(void *data)
 	qt_try_and_tell(m);
 }
 
-/* On a CPU of its own: be inside a section until there has been an answer. */
+/* On its own CPU: stay in a critical section until there has been an answer. */
 static int qt_hold(void *meeting)
 {
 	struct qt_meeting *m = meeting;
@@ -629,7 +638,7 @@ static void qt_start(struct kunit *test, struct qt_meeting *m, int cpu,
 {
 	struct task_struct *task;
 
-	/* More than one may be started for a meeting. */
+	/* Several threads may be started for a meeting. */
 	if (!m->qt)
 		init_completion(&m->ready);
 	m->qt = test->priv;
@@ -637,7 +646,7 @@ static void qt_start(struct kunit *test, struct qt_meeting *m, int cpu,
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 }
 
-/* Neither in local nor in remote mode does an interrupt get into a section. */
+/* An interrupt cannot enter a critical section, in local or in remote mode. */
 static void qt_test_trylock_in_irq(struct kunit *test)
 {
 	int cpu = qt_need_other_cpu(test);
@@ -702,7 +711,7 @@ static void qt_end_nmi(void) { }
 static void qt_send_nmi(struct qt_meeting *m) { }
 #endif
 
-/* The owner's own NMI does not get in, neither in local nor in remote mode. */
+/* An NMI on the owner cannot enter a critical section, in local or in remote mode. */
 static void qt_test_trylock_in_nmi(struct kunit *test)
 {
 	int cpu = qt_need_other_cpu(test);
@@ -769,7 +778,10 @@ static void qt_test_others_exclude_nmi(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m.held);
 }
 
-/* In a work function: try another CPU's lock while that CPU is in a section. */
+/*
+ * In a work function: try another CPU's lock while that CPU is in a critical
+ * section.
+ */
 static void qt_try_remotely_fn(struct qpw_struct *qpw)
 {
 	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
@@ -808,11 +820,11 @@ static void qt_test_owner_excludes_others(struct kunit *test)
 
 	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
 	KUNIT_EXPECT_TRUE(test, work->runs);
-	/* The owner need not wait for what else there is to run. */
+	/* Otherwise the owner may have to wait for other tasks that run here. */
 	KUNIT_EXPECT_FALSE(test, work->preemptible);
 }
 
-/* On a CPU of its own: try the lock when asked to, until there is no more. */
+/* On its own CPU: try the lock each time the drainer asks, until it is done. */
 static int qt_answer(void *meeting)
 {
 	struct qt_meeting *m = meeting;
@@ -829,8 +841,8 @@ static int qt_answer(void *meeting)
 }
 
 /*
- * In a work function: be inside a section of another CPU's until that CPU has
- * tried to get in.  Interrupts are off, so not for ever.
+ * In a work function: hold another CPU's lock until that CPU has tried it.
+ * Interrupts are disabled, so do not wait forever.
  */
 static void qt_hold_remotely_fn(struct qpw_struct *qpw)
 {
@@ -844,7 +856,7 @@ static void qt_hold_remotely_fn(struct qpw_struct *qpw)
 	work->runs = qt_spin_for(&m->answered);
 	WRITE_ONCE(m->held, m->answered && m->taken);
 	qpw_unlock(&caches->trylock, cpu);
-	/* An answer may yet be under way. */
+	/* An answer may still be in progress. */
 	if (!work->runs)
 		qt_wait_for(&m->answered);
 }
@@ -875,7 +887,7 @@ static void qt_test_others_exclude_owner(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m.held);
 }
 
-/* Have work done for a CPU, which takes part in a meeting. */
+/* Queues work for a CPU that takes part in a meeting. */
 static struct qt_work *qt_drain_at(struct kunit *test, struct qt_meeting *m,
 				   int cpu, qpw_func_t fn)
 {
@@ -909,7 +921,7 @@ static void qt_answer_in_irq(void *meeting)
 	qt_tell(&m->answered);
 }
 
-/* Inside a section: ask a CPU that waits for its end, by interrupts. */
+/* In a critical section: send interrupts to the CPU that waits for its end. */
 static int qt_hold_and_interrupt(void *meeting)
 {
 	struct qt_meeting *m = meeting;
@@ -931,7 +943,10 @@ static int qt_hold_and_interrupt(void *meeting)
 	return 0;
 }
 
-/* Who waits for a section's end does not keep that section from its end. */
+/*
+ * A drainer that waits for a lock keeps interrupts enabled, so the owner can
+ * finish.
+ */
 static void qt_test_waits_with_irqs_on(struct kunit *test)
 {
 	int cpu = qt_need_other_cpu(test);
@@ -1047,7 +1062,7 @@ static void qt_try_and_time_fn(struct qpw_struct *qpw)
 	qt_lock_and_time(qpw, true);
 }
 
-/* On a CPU of its own: let a drainer wait for the end of a section. */
+/* On its own CPU: let a drainer wait for the end of a critical section. */
 static int qt_delay_drainer(void *meeting)
 {
 	struct qt_meeting *m = meeting;
@@ -1095,7 +1110,7 @@ static void qt_test_trace_hold(struct kunit *test)
 	KUNIT_EXPECT_GE(test, t->wait, enough);
 }
 
-/* Only locks that a drainer has got, and those of other CPUs, are reported. */
+/* The tracepoint reports only locks of other CPUs that a drainer has acquired. */
 static void qt_test_trace_trylock(struct kunit *test)
 {
 	int cpu = qt_need_other_cpu(test);
@@ -1138,7 +1153,7 @@ static void qt_test_trace_trylock(struct kunit *test)
 #endif
 
 #ifdef CONFIG_PREEMPT_RT
-/* A CPU in remote mode, and no other; the test runs elsewhere. */
+/* Puts one CPU into remote mode, and no other.  The test runs on another CPU. */
 static int qt_one_remote_cpu(struct kunit *test)
 {
 	int cpu = qt_need_other_cpu(test);
@@ -1149,7 +1164,7 @@ static int qt_one_remote_cpu(struct kunit *test)
 	return cpu;
 }
 
-/* Inside a section, until lent a real-time priority by who waits for its end */
+/* Stays in a critical section until a waiter lends this task a real-time priority. */
 static int qt_hold_until_boosted(void *meeting)
 {
 	struct qt_meeting *m = meeting;
@@ -1166,7 +1181,7 @@ static int qt_hold_until_boosted(void *meeting)
 	return 0;
 }
 
-/* Keeps those of normal priority off its CPU while others drain that */
+/* Keeps tasks of normal priority off its CPU while another CPU drains that CPU */
 static int qt_hog(void *meeting)
 {
 	unsigned long end = jiffies + QT_PATIENCE;
@@ -1182,8 +1197,8 @@ static int qt_hog(void *meeting)
 }
 
 /*
- * A real-time task preempts the owner of a lock: it does not keep others from
- * draining that CPU for longer than the section lasts.
+ * A real-time task preempts the owner of a lock.  It delays a drain of that CPU
+ * only until the critical section ends.
  */
 static void qt_test_preempted_owner(struct kunit *test)
 {
@@ -1207,13 +1222,16 @@ static bool qt_has_waiters(qpw_trylock_t *lock)
 {
 	unsigned long owner;
 
-	/* The drainer becomes a waiter, or does not, at any time. */
+	/* The drainer may become a waiter at any time. */
 	owner = (unsigned long)data_race(READ_ONCE(lock->lock.owner));
 
 	return owner & RT_MUTEX_HAS_WAITERS;
 }
 
-/* Inside the gate and a section of it: does the drainer queue at the lock? */
+/*
+ * Checks, in a critical section inside the gate, whether the drainer queues at
+ * the lock.
+ */
 static int qt_hold_in_gate(void *meeting)
 {
 	struct qt_meeting *m = meeting;
@@ -1241,8 +1259,9 @@ static int qt_hold_in_gate(void *meeting)
 }
 
 /*
- * An owner that must not wake up a drainer has none to wake up.  A drainer that
- * takes very long to come lets this pass, and nothing makes it fail wrongly.
+ * An owner that must not wake up a drainer has no waiting drainer.  If the
+ * drainer starts very late, the test passes without a check.  It never fails by
+ * mistake.
  */
 static void qt_test_gate_keeps_waiters_out(struct kunit *test)
 {
@@ -1269,7 +1288,7 @@ static void qt_enter_gate(void *meeting)
 		qpw_nolock_end();
 }
 
-/* In a work function: inside a section, and after it */
+/* In a work function: in a critical section, and after it */
 static void qt_hold_and_ask_gate_fn(struct qpw_struct *qpw)
 {
 	struct qt_work *work = container_of(qpw, struct qt_work, qpw);
@@ -1452,7 +1471,7 @@ static void qt_test_nolock_heeds_local_waiters(struct kunit *test)
 }
 #endif
 
-/* Keeps works behind it from running; its CPU may go off meanwhile. */
+/* Keeps later works from running; its CPU may go offline meanwhile. */
 struct qt_blocker {
 	struct work_struct	work;
 	struct completion	started;
@@ -1484,7 +1503,7 @@ static void qt_end_blocker(struct qt_blocker *blocker)
 	destroy_work_on_stack(&blocker->work);
 }
 
-/* Set up once, queued often, also while it is pending */
+/* Work is set up once and queued many times, even while it is pending. */
 static void qt_test_queue_often(struct kunit *test)
 {
 	const enum qt_mode *mode = test->param_value;
@@ -1554,7 +1573,7 @@ static void qt_test_flush_waits(struct kunit *test)
 	kthread_stop_put(task);
 }
 
-/* A thread that queues the works of all CPUs, while others queue them, too */
+/* A thread that queues the works of all CPUs while other threads queue them, too */
 struct qt_sharer {
 	struct qt_fixture	*qt;
 	struct completion	done;
@@ -1681,7 +1700,7 @@ static bool qt_queue_nowait(struct qt_work *work)
 					   &work->qpw);
 }
 
-/* It runs in a caller that must not sleep, and does not wait for the owner. */
+/* The work runs in a caller that must not sleep, and does not wait for the owner. */
 static void qt_test_nowait(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;
@@ -1794,8 +1813,8 @@ static int qt_leave(void *data)
 }
 
 /*
- * A CPU does not get back to local mode while somebody drains it, and whoever
- * wants to drain it meanwhile has it do that itself.
+ * A CPU does not return to local mode while another CPU drains it.  A drain
+ * that starts in the meantime queues work on the CPU.
  */
 static void qt_test_leaving_waits(struct kunit *test)
 {
@@ -1832,7 +1851,7 @@ static void qt_test_leaving_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, qpw_mode_of(cpu), QPW_LOCAL);
 }
 
-/* Is like a drainer that takes a raw spinlock, but can be preempted. */
+/* Like a drainer that takes a raw spinlock, but can be preempted */
 struct qt_rcu_drainer {
 	int			cpu;
 	bool			inside;
@@ -1840,7 +1859,7 @@ struct qt_rcu_drainer {
 	struct completion	done;
 };
 
-/* Long enough for the CPU to get to local mode if nothing waits for this */
+/* Takes so long that the CPU would enter local mode if it did not wait for this. */
 static int qt_drain_in_rcu(void *data)
 {
 	struct qt_rcu_drainer *drainer = data;
@@ -1879,7 +1898,7 @@ static void qt_test_leaving_waits_for_rcu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, qpw_mode_of(cpu), QPW_LOCAL);
 }
 
-/* Where the drain of one CPU lasts, others are drained. */
+/* While the drain of one CPU is stalled, other CPUs are drained. */
 static void qt_test_drains_are_independent(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;
@@ -1978,7 +1997,7 @@ static void qt_start_adders(struct kunit *test)
 		adder->task = kthread_run_on_cpu(qt_adder_fn, adder, cpu,
 						 "qpw_test/%u");
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, adder->task);
-		/* So that whoever drains gets a turn on a busy machine, too */
+		/* So that the drainers get to run even on a busy machine */
 		set_user_nice(adder->task, MAX_NICE);
 	}
 }
@@ -2009,7 +2028,7 @@ static void qt_drain_all(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, per_cpu_ptr(qt->works, cpu)->runs, 1);
 }
 
-/* Somebody else's interrupts, which try the locks as well */
+/* In an interrupt that is unrelated to the adders, and tries the locks as well */
 static void qt_add_in_irq(void *data)
 {
 	struct qt_fixture *qt = data;
@@ -2018,7 +2037,10 @@ static void qt_add_in_irq(void *data)
 		return;
 	qt_add(this_cpu_ptr(&qt->caches->trycount), 1);
 	local_qpw_unlock(&qt->caches->trylock);
-	/* No adder does this one, so the work takes it back. */
+	/*
+	 * No adder counts this increment, so subtract it from what the work has
+	 * drained.
+	 */
 	this_cpu_dec(qt->works->trytaken);
 }
 
@@ -2069,7 +2091,10 @@ static bool qt_all_added(struct qt_fixture *qt)
 	return true;
 }
 
-/* Sections, interrupts, drains and flips at once: every count is taken once. */
+/*
+ * Critical sections, interrupts, drains and flips at once: each increment is
+ * drained once.
+ */
 static void qt_test_load(struct kunit *test)
 {
 	const enum qt_mode *mode = test->param_value;
@@ -2081,13 +2106,13 @@ static void qt_test_load(struct kunit *test)
 	if (*mode != QT_LOCAL)
 		qt_need_modes(test);
 	qt_set_modes(test, QT_LOCAL);
-	/* That one is then drained from another CPU, and its interrupts meet that. */
+	/* Another CPU then drains that CPU, so its interrupts find the lock held. */
 	if (num_online_cpus() > 1)
 		qt_stay_off(test, cpumask_last(cpu_online_mask));
 	qt_start_adders(test);
 	while (!qt_all_added(qt))
 		schedule_timeout_uninterruptible(1);
-	/* The first CPU in remote mode enables a static key, while they add. */
+	/* The first CPU in remote mode enables a static key while the adders run. */
 	qt_set_modes(test, *mode);
 	qt_start_flipper(test, *mode, &flipped);
 	while (drains++ < QT_DRAINS || !completion_done(&flipped) ||
@@ -2209,7 +2234,10 @@ static void qt_fill_batch(struct kunit *test, struct qt_lru *lru)
 	}
 }
 
-/* How many are not on their list, or are in a batch that has a reference */
+/*
+ * Counts folios that are not on an LRU list, or are in a batch that holds a
+ * reference.
+ */
 static int qt_count_in_batches(struct qt_lru *lru)
 {
 	struct folio *folio;
@@ -2296,7 +2324,7 @@ static void qt_test_lru_drain(struct kunit *test)
 #endif
 
 #if defined(CONFIG_QPW) && defined(CONFIG_HOTPLUG_CPU)
-/* Work for an offline CPU: whether it runs, and not on another one's cache */
+/* Checks whether work for an offline CPU runs, and never on another CPU's cache. */
 static void qt_check_offline(struct kunit *test, int cpu, bool remote)
 {
 	struct qt_fixture *qt = test->priv;
@@ -2338,8 +2366,9 @@ static void qt_test_hotplug(struct kunit *test)
 }
 
 /*
- * Work that is pending when its CPU goes off is left to the worker, which runs
- * anywhere: not on another CPU's cache.  Only in remote mode anybody may do it.
+ * If work is pending when its CPU goes offline, its worker runs on any CPU, and
+ * must not access the cache of that CPU.  It may run the work only if the
+ * offline CPU is in remote mode.
  */
 static void qt_test_offline_before_run(struct kunit *test)
 {
@@ -2370,7 +2399,7 @@ static void qt_test_offline_before_run(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush == QPW_FLUSH_DROPPED, !remote);
 	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
 
-	/* The next time it is queued, it runs, and that is what counts then. */
+	/* When it is queued again it runs, and the flush reports only that run. */
 	queue_percpu_work_on(cpu, qt->wq, &work->qpw);
 	KUNIT_EXPECT_NE(test, flush_percpu_work(&work->qpw), QPW_FLUSH_DROPPED);
 	KUNIT_EXPECT_EQ(test, work->runs, remote + 1);
@@ -2398,7 +2427,7 @@ struct qt_disk {
 	struct buffer_head	*bhs[QT_BLOCKS];
 };
 
-/* On a CPU of its own: looks up blocks, again and again. */
+/* On its own CPU: looks up blocks, again and again. */
 struct qt_reader {
 	struct qt_disk		*disk;
 	struct task_struct	*task;
@@ -2461,7 +2490,10 @@ static void qt_drain_folios(void)
 		invalidate_bh_lrus();
 }
 
-/* With interrupts disabled: does another CPU need this one to get on? */
+/*
+ * Checks, with interrupts disabled, whether another CPU needs this CPU to make
+ * progress.
+ */
 static int qt_be_deaf(void *meeting)
 {
 	struct qt_meeting *m = meeting;
@@ -2496,8 +2528,8 @@ static bool qt_drains_deaf_cpu(struct kunit *test, struct qt_disk *disk,
 }
 
 /*
- * A CPU in remote mode caches buffer heads, those from before that mode
- * included, and other CPUs take them without its help.
+ * A CPU in remote mode caches buffer heads.  Other CPUs drop them without its
+ * help, including those that it cached before it entered remote mode.
  */
 static void qt_test_buffer_heads(struct kunit *test)
 {
@@ -2536,7 +2568,7 @@ static int qt_reader_fn(void *data)
 	int i;
 
 	for (i = 0; !kthread_should_stop(); i = (i + 1) % QT_BLOCKS) {
-		/* A block again and again, and all in turn */
+		/* One block again and again, and all blocks in turn */
 		bh = qt_read_block(reader->disk, i % 5 ? 0 : i);
 		if (bh != reader->disk->bhs[i % 5 ? 0 : i])
 			reader->errors++;
@@ -2633,7 +2665,7 @@ static void qt_need_lockdep(struct kunit *test)
 		kunit_skip(test, "needs lockdep");
 }
 
-/* Whoever locks or works for a CPU that he is not on is reported. */
+/* lockdep reports a lock or work that is used on the wrong CPU. */
 static void qt_test_reports_wrong_cpu(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;
@@ -2655,7 +2687,7 @@ static void qt_test_reports_wrong_cpu(struct kunit *test)
 	}
 	if (!IS_ENABLED(CONFIG_QPW))
 		return;
-	/* Not even in remote mode, outside of the work function */
+	/* Outside of the work function it is wrong even in remote mode. */
 	qt_set_remote(test, cpu, true);
 	kunit_warning_suppress(test) {
 		qpw_lock(&qt->caches->lock, cpu);
@@ -2678,7 +2710,7 @@ static void qt_lock_two_fn(struct qpw_struct *qpw)
 	qpw_unlock(&caches->lock, cpu);
 }
 
-/* Lockdep knows that, too, but then has nothing to say about anything else. */
+/* lockdep would report that, too, but then disable itself. */
 static void qt_test_reports_two_locks(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;
@@ -2743,8 +2775,8 @@ static void qt_test_reports_migration(struct kunit *test)
 #endif
 
 /*
- * What lets a section migrate: that it is preempted by nothing is for its lock
- * to see to, so it has to be undone.
+ * Allows a critical section to migrate.  Its lock disables preemption or
+ * migration, which has to be undone first.
  */
 static unsigned int qt_allow_migration(void)
 {
@@ -2768,7 +2800,7 @@ static void qt_forbid_migration(unsigned int depth)
 			migrate_disable();
 }
 
-/* PREEMPT_RT preempts unasked, and would see the section: RCU knows it. */
+/* PREEMPT_RT can preempt at any time, and RCU would report the critical section. */
 static void qt_relax_in_section(void)
 {
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
@@ -2783,7 +2815,10 @@ static int qt_fetch(void *task)
 	return 0;
 }
 
-/* Onto another CPU inside of a section, without a pause in which RCU would look */
+/*
+ * Migrates to another CPU in a critical section, without a pause in which RCU
+ * would check.
+ */
 static void qt_migrate_in_section(struct kunit *test, int cpu)
 {
 	struct qt_fixture *qt = test->priv;
@@ -2802,8 +2837,9 @@ static void qt_migrate_in_section(struct kunit *test, int cpu)
 }
 
 /*
- * In every configuration lockdep reports that, as what is unlocked is not what
- * was locked; and is off from then on, until the next boot.
+ * lockdep reports that in every configuration, because the lock that is
+ * released is not the one that was taken.  It is then disabled until the next
+ * boot.
  */
 static void qt_test_lockdep_reports_migration(struct kunit *test)
 {
@@ -2821,12 +2857,15 @@ static void qt_test_lockdep_reports_migration(struct kunit *test)
 }
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
-/* Stands for a lock that a drainer holds, and that owners take in sections */
+/* Stands for a lock that a drainer holds and that owners take in critical sections */
 static struct lock_class_key qt_outer_key;
 static struct lockdep_map qt_outer =
 	STATIC_LOCKDEP_MAP_INIT("qt_outer", &qt_outer_key);
 
-/* Inside a section, until lockdep has reported something, for some seconds */
+/*
+ * Stays in a critical section until lockdep has reported something, for a few
+ * seconds at most.
+ */
 static int qt_hold_until_report(void *meeting)
 {
 	unsigned long end = jiffies + QT_REPORT_PATIENCE;
@@ -2937,7 +2976,7 @@ static void qt_exit(struct kunit *test)
 	if (!qt)
 		return;
 	qt_stop_adders(qt);
-	/* An interrupt that was sent late may still be under way. */
+	/* An interrupt that was sent late may still be in progress. */
 	kick_all_cpus_sync();
 #ifdef CONFIG_QPW
 	for (int cpu = 0; cpu < nr_cpu_ids; cpu++)
