@@ -394,7 +394,10 @@ static void pmt_shape_job(struct pmt_fixture *fx, const struct pmt_shape *shape)
 		.size		= shape->size,
 		.align		= shape->align,
 		.min_chunk	= shape->min_chunk,
-		/* Lift the default bound for jobs that would have too many chunks. */
+		/*
+		 * Remove the default bound for jobs that would have too many
+		 * chunks.
+		 */
 		.max_chunk	= shape->size > PMT_LARGE ? ULONG_MAX : 0,
 		.max_threads	= shape->max_threads,
 		.stats		= &fx->stats,

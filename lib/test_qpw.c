@@ -423,8 +423,8 @@ static void qt_count_works(struct kunit *test, int cpu, unsigned long *queued,
 }
 
 /*
- * So few other works run meanwhile that the counters show that each work counts
- * once.
+ * So few other works run in the meantime that the counters show whether each
+ * work is counted once.
  */
 static void qt_test_stats(struct kunit *test)
 {
@@ -2710,7 +2710,7 @@ static void qt_lock_two_fn(struct qpw_struct *qpw)
 	qpw_unlock(&caches->lock, cpu);
 }
 
-/* lockdep would report that, too, but then disable itself. */
+/* Not with lockdep, which reports this as well and then disables itself. */
 static void qt_test_reports_two_locks(struct kunit *test)
 {
 	struct qt_fixture *qt = test->priv;

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Deferred struct page init reports, for each memory node, how long it took and
-# how many threads did it, and deferred_init_threads= on the kernel command line
-# caps that number. Both happen during boot: this test looks at what the running
-# kernel said about its own boot, so boot it with different values to test more.
+# Deferred struct page init reports, for each memory node, how long it took and how many
+# threads did it, and deferred_init_threads= on the kernel command line caps that
+# number. Both happen during boot. This test checks what the running kernel logged about
+# its own boot, so boot with different values to test more.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 
@@ -16,7 +16,7 @@ MAX=2147483647
 FORM="node [0-9]+ deferred pages initialised in [0-9]+ms by"
 FORM="$FORM (1 thread|([2-9]|[1-9][0-9]+) threads)"
 
-# The values given for the parameter, one a line; what follows -- is for init.
+# The values of the parameter, one per line. What follows -- is for init.
 values()
 (
 	set -f
@@ -88,7 +88,7 @@ reports()
 	printf '%s\n' "$log" | grep -oE 'node [0-9]+ deferred pages initialised.*'
 }
 
-# Warnings of the parameter's own, and "Malformed early option '...'" for it
+# Warnings about the parameter, including "Malformed early option '...'"
 warnings()
 {
 	printf '%s\n' "$log" | grep "deferred_init_threads[:']"

@@ -13,7 +13,7 @@ undoes()
 	job_is err=-5 broken=0 vain=0 "undone=$(get job 'done')"
 }
 
-# The trigger's own errors, for a test that asks for what is not there
+# Errors of the trigger itself, for a request that is invalid
 refuses()
 {
 	for bad; do

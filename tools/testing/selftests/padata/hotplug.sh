@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Multithreaded jobs while CPUs go off and on: all are done, once, and by no more
-# threads than there are CPUs.
+# While CPUs go offline and online, multithreaded jobs process each index once, with no
+# more threads than there are CPUs.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
@@ -10,7 +10,7 @@
 
 CPUS=/sys/devices/system/cpu
 
-# turn 0|1 CPU...: off or on
+# turn 0|1 CPU...: take CPUs offline or online
 turn()
 {
 	value=$1
@@ -20,7 +20,7 @@ turn()
 	done
 }
 
-# Until $scratch/stop is there; tell how often by a file that grows
+# Repeat until $scratch/stop exists. The size of a file counts the rounds.
 turn_all()
 {
 	while [ ! -e "$scratch/stop" ]; do
@@ -58,8 +58,8 @@ survive()
 	return "$status"
 }
 
-# The scheduler sends a helper elsewhere that has no CPU left: it must give up.
-# What it had taken before, it may begin there.
+# If a helper has no CPU left, the scheduler moves it to another one, and the helper
+# must leave. It may still begin the chunk there that it had taken before.
 lose_their_cpus() # CPU CPU
 {
 	start "taskset -c $1,$2" size=1000000000 min_chunk=1 eager=1 \

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The hung task detector reports a caller that waits long for a helper.
+# The hung task detector reports a caller that waits too long for a helper.
 #
-# The report looks like a fault to all that read the console, so this runs only if asked
-# to: PROVOKE=hung_task.
+# The report looks like a fault on the console, so this test runs only with
+# PROVOKE=hung_task.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
@@ -13,13 +13,13 @@
 SYSCTL=/proc/sys/kernel/hung_task
 LIMIT=2
 
-# What the log says from the report of this caller on
+# The log, from the report about this caller on
 reported()
 {
 	dmesg | sed -n "/INFO: task .*:$(get caller pid) blocked for more than/,\$p"
 }
 
-# waits MS: the caller has ended its chunk, and its helper sleeps so long
+# waits MS: the caller has finished its chunk, and its helper sleeps this long
 waits()
 {
 	job "" size=2 min_chunk=1 max_chunk=1 eager=1 meet=2 helper_ms="$1"

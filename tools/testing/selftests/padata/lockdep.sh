@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lockdep reports it when a multithreaded job may wait for a lock that its caller holds,
-# though no job ever did.
+# lockdep reports that a multithreaded job may wait for a lock that its caller holds,
+# even if no job ever waited for it.
 #
-# lockdep reports once and is off then, so this runs only if asked to: PROVOKE= says
-# which of the two halves of the deadlock comes first, "lock" (a helper takes the lock),
-# "alone" (the main thread takes it, in a job without helpers) or "locked" (the caller
-# of another job holds the lock).
+# lockdep disables itself after a report, so this test runs only on request. PROVOKE=
+# selects which of the two halves of the deadlock comes first, "lock" (a helper takes
+# the lock), "alone" (the main thread takes it, in a job without helpers) or "locked"
+# (the caller of another job holds the lock).
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
@@ -18,7 +18,7 @@ lockdep_is()
 	grep -qE "^ *debug_locks: +$1\$" /proc/lockdep_stats
 }
 
-# The lock is taken by the caller, too, so it is a helper that has to take it
+# The caller takes the lock, too, so a helper must be the one that takes it here
 lock()
 {
 	job "" size=1000 min_chunk=1 eager=1 us=100 meet=2 lock=1

@@ -33,7 +33,7 @@ refuse_bad_values()
 	done
 }
 
-# What helpers had taken before, they may begin.
+# Helpers may still begin the chunks that they had taken before.
 send_helpers_away()
 {
 	set_max 3

@@ -23,7 +23,7 @@ restore()
 	set_failslab probability=0 times=1 space=0 task-filter=N ignore-gfp-wait=Y
 }
 
-# The module has room for the description of the job, and nobody has any after that.
+# The module can allocate the description of the job, but every later allocation fails.
 without()
 {
 	before=$(cat "$COUNT")

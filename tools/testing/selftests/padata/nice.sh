@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of a multithreaded job have the lowest nice value.  The one that the
-# caller waits for has that of the caller, and loses it after the job.
+# Helpers of a multithreaded job run at nice 19.  A helper that the caller waits for
+# gets the caller's nice value, and loses it after the job.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
@@ -25,7 +25,7 @@ are_lowest()
 	is_complete 1000 && role_has helper 19
 }
 
-# reniced NICE COMMAND...: where there is no nice, as in busybox, is renice
+# reniced NICE COMMAND...: use renice, because busybox may lack nice
 # shellcheck disable=SC2016 # later
 reniced()
 {

@@ -18,13 +18,13 @@ skip()
 	exit "$KSFT_SKIP"
 }
 
-# One a line
+# One per line
 online_cpus()
 {
 	cpus "$(cat /sys/devices/system/cpu/online)"
 }
 
-# nth_cpu NUMBER: of those that are online, $ for the last one
+# nth_cpu NUMBER: the online CPU with that position; $ selects the last one
 nth_cpu()
 {
 	online_cpus | sed -n "$1p"
@@ -38,7 +38,7 @@ load()
 	insmod "$MODULE" && [ -c "$TRIGGER" ]
 }
 
-# setup CPUS: load the module; skip where that, or so many CPUs, cannot be had
+# setup CPUS: load the module; skip if it, or this number of CPUs, is not available
 setup()
 {
 	ktap_print_header
@@ -50,7 +50,7 @@ setup()
 	trap cleanup EXIT
 }
 
-# Tests that change more than the module does put it back in this one.
+# Tests override this function to restore what they have changed.
 restore()
 {
 	:
@@ -88,7 +88,7 @@ start()
 	task=$!
 }
 
-# Of the job that was started, as it is now
+# The current report of the job that was started
 look()
 {
 	report=$(cat <&3)
@@ -126,7 +126,7 @@ job_is()
 	done
 }
 
-# has_threads NUMBER: so many had a chunk, or more
+# has_threads NUMBER: at least this many threads had a chunk
 has_threads()
 {
 	look
@@ -145,7 +145,7 @@ has_chunks()
 	[ "$(get job chunks)" -ge "$1" ]
 }
 
-# goes_on: the job has 50 more chunks; they get longer with time
+# goes_on: the job runs 50 more chunks, which get longer with time
 goes_on()
 {
 	look
@@ -162,15 +162,15 @@ stop()
 	look
 }
 
-# start_long COMMAND: a job with helpers that goes on until it is killed
+# start_long COMMAND: start a job with helpers that runs until it is killed
 start_long()
 {
 	start "$1" size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 us=1000
 	await has_threads 3
 }
 
-# helpers_leave LIST: in the long job that was started, helpers begin no chunk any more
-# but on these CPUs, save the one that each had taken already.  The job ends then.
+# helpers_leave LIST: in the long job that was started, helpers begin chunks only on
+# these CPUs, except for the one that each had already taken.  Then end the job.
 helpers_leave()
 {
 	look
@@ -181,7 +181,7 @@ helpers_leave()
 	[ "$(helpers_began "$1")" -le "$most" ] && job_is err=-4 broken=0
 }
 
-# The job went well and did all of SIZE, once.
+# The job succeeded and processed each of SIZE indices once.
 is_complete()
 {
 	job_is err=0 broken=0 vain=0 "done=$1" undone=0
@@ -195,20 +195,20 @@ cpus()
 	done
 }
 
-# helper_cpus: where helpers began chunks
+# helper_cpus: the CPUs on which helpers began chunks
 helper_cpus()
 {
 	printf '%s\n' "$report" | sed -nE 's/^cpu([0-9]+) .*/\1/p'
 }
 
-# begun CPU: how many chunks helpers began there
+# begun CPU: the number of chunks that helpers began on it
 begun()
 {
 	number=$(get "cpu$1" begun)
 	echo "${number:-0}"
 }
 
-# helpers_began LIST: all chunks that they began, but for these CPUs
+# helpers_began LIST: the number of chunks that they began, except on these CPUs
 helpers_began()
 {
 	total=0
@@ -218,7 +218,8 @@ helpers_began()
 	echo "$total"
 }
 
-# helpers_within LIST: helpers were allowed these CPUs only, and were there only
+# helpers_within LIST: the masks of helpers had only these CPUs, and helpers ran only
+# there
 helpers_within()
 {
 	# shellcheck disable=SC2046 # a list

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Multithreaded jobs in parallel share the CPUs: all helpers together are fewer
-# than the CPUs, and callers count as well.
+# Multithreaded jobs that run in parallel share the CPUs. All of them together have
+# fewer helpers than there are CPUs, and callers count as well.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
@@ -32,7 +32,7 @@ are_fewer_than_cpus()
 	[ "$(get job peak)" -ge 1 ] && [ "$(get job peak)" -lt "$cpus" ]
 }
 
-# held FD: its job has begun
+# held FD: the job of this open file has begun
 held()
 {
 	report=$(eval "cat <&$1")

@@ -15,7 +15,7 @@ is_killed()
 	job_is err=-4 broken=0 vain=0 active=0 "undone=$(get job 'done')"
 }
 
-# signal NAME: to a job that cannot end before it is told to go
+# signal NAME: send it to a job that cannot end before "go" is written
 signal()
 {
 	await has_threads 2 || return 1
@@ -42,9 +42,9 @@ is_not_impressed()
 	is_complete 1000
 }
 
-# Many cheap indices, then expensive ones: the chunk that has begun by then bounds how
-# long the signal waits, unless the thread function asks.
-# jump SECONDS KEY=VALUE...
+# Many cheap indices, then expensive ones: unless the thread function calls
+# padata_mt_should_stop(), a signal takes effect only after the chunk in progress. jump
+# SECONDS KEY=VALUE...
 jump()
 {
 	seconds=$1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The tracepoints of multithreaded jobs tell what happened.
+# The tracepoints of multithreaded jobs report what happened.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh

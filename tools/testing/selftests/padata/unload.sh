@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A module may go as soon as its multithreaded job has ended: helpers that come
-# late, or have not yet left, touch nothing of it.
+# A module may be unloaded as soon as its multithreaded job has ended: helpers that
+# start late, or have not left yet, do not access it.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
@@ -10,9 +10,9 @@
 
 ROUNDS=50
 
-# How often the kernel has warned or died: the flags of a tainted kernel stay, the
-# counters go on.  x86-64 fills freed module text with trap instructions: a helper
-# that still runs there oopses.  If the module is there again, it warns.
+# How often the kernel has warned or oopsed: taint flags are set only once, but the
+# counters increase each time.  x86-64 fills freed module text with trap instructions: a
+# helper that still runs there oopses.  If the module is there again, it warns.
 trouble()
 {
 	cat /sys/kernel/warn_count /sys/kernel/oops_count
@@ -29,7 +29,8 @@ sleeps()
 		is_helper && /^voluntary_ctxt_switches:/ { print pid, $2 }'
 }
 
-# The helper threads that slept at $1 and were woken by $2.  New ones do not count.
+# The helper threads that slept at $1 and had been woken by $2.  New threads do not
+# count.
 woken()
 {
 	printf '%s\n' "$1" "$2" | awk 'NF == 2 {
@@ -38,13 +39,13 @@ woken()
 	} END { print woken + 0 }'
 }
 
-# The job woke more helpers than had a chunk: some of them came too late.
+# The job woke more helpers than had a chunk, so some of them started too late.
 came_late()
 {
 	[ "$(woken "$slept" "$(sleeps)")" -ge "$1" ]
 }
 
-# A helper that had a chunk still has to leave when the main thread goes on.
+# A helper that had a chunk is still leaving when the main thread continues.
 have_to_leave()
 {
 	[ "$1" -ge 2 ]
@@ -74,7 +75,7 @@ setup 2
 ktap_set_plan 2
 cpus=$(online_cpus | wc -l)
 
-# Most jobs are over before the first helper comes.
+# Most jobs end before the first helper starts.
 wanted=$((ROUNDS / 5))
 ktap_test_result "$ROUNDS times: unload while helpers come" \
 	unload came_late size="$((4 * cpus))" min_chunk=1 eager=1

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The memory map of persistent memory is initialised by several threads whenever
-# a driver binds to it.  This test unbinds and binds the drivers of emulated
-# persistent memory (memmap=1G!1G on the kernel command line), as a block device
-# and as devdax with its memory map in both places, sees in the trace how many
-# threads were at work, and uses the device.
+# The memory map of persistent memory is initialised by several threads whenever a
+# driver binds to it.  This test unbinds and binds the drivers of emulated persistent
+# memory (memmap=1G!1G on the kernel command line), as a block device and as devdax with
+# its memory map in both places, reads from the trace how many threads took part, and
+# uses the device.
 #
 # It writes to that memory, so it takes only emulated memory that is blank.
 
@@ -24,7 +24,7 @@ MNT=$(mktemp -d)
 MAX=2147483647
 BLANK=64	# KiB, more than any signature is away from the beginning
 
-# Helpers may come too late on a busy machine, but not every time.
+# Helpers may start too late on a busy machine, but not every time.
 TRIES=100
 BINDS=10	# three times, in all
 
@@ -91,7 +91,7 @@ binds_together()
 	[ "$parallel" -eq "$BINDS" ]
 }
 
-# What is there is still there, and a program can run from pages of the device.
+# The files are still there, and a program can run from pages of the device.
 is_of_use()
 {
 	mount -t ext4 -o dax=always "$dev" "$MNT" || return
@@ -134,7 +134,7 @@ test_pmem()
 }
 
 # becomes_devdax PLACE: where the memory map is, ram or pmem.  The device that the
-# driver finds may have another number than what it is found in.
+# driver creates may have another number than $dax.
 becomes_devdax()
 {
 	dax=$(cat "$region/dax_seed")
@@ -149,7 +149,7 @@ becomes_devdax()
 	[ -e "$DAX/$child" ]
 }
 
-# And blank again: as long as it is devdax, it has a signature.
+# Blank the memory again: devdax has left a signature.
 becomes_pmem()
 {
 	[ ! -e "$ND/drivers/dax_pmem/$dax" ] ||

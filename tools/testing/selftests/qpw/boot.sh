@@ -11,7 +11,7 @@
 
 RANGE="[0-9]+(-[0-9]+)?"
 
-# The value given last; what follows -- is for init.
+# The last value; what follows -- is for init.
 value()
 (
 	set -f
@@ -31,7 +31,7 @@ possible()
 	cpus "$(cat $CPUS/possible)"
 }
 
-# Ranges do not go backwards, and each CPU exists.
+# Ranges must ascend, and each CPU must exist.
 is_list()
 {
 	echo "$1" | grep -qxE "$RANGE(,$RANGE)*" && ! echo "$1" | tr , "\n" |

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What others do drains the caches of a CPU in remote mode, but does not disturb
-# it: no work is queued for it and nothing calls it; if it is isolated and
-# nohz_full, no work runs there and no task is switched to.  If its task is
-# SCHED_FIFO and never yields, the others do not have to wait for that.
+# Operations on other CPUs drain the caches of a CPU in remote mode, but do not disturb
+# it: they queue no work for it and send it no function-call IPI.  If it is isolated and
+# nohz_full, no work and no other task runs there.  If its task is SCHED_FIFO and never
+# yields, the operations do not have to wait for it.
 #
 # In local mode all of that happens.  Boot with isolcpus=, nohz_full=, rcu_nocbs=
 # and qpw= to test more.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the tests of QPW want of a task that a shell cannot do:
+ * Tasks that the tests of QPW need and that a shell cannot provide:
  *
  * qpw_task stay FILE CPU DIR [PRIORITY]
  *	Stay on CPU and out of the kernel, but fill the CPU's caches whenever
@@ -84,8 +84,8 @@ static void touch(char *p, size_t pages)
 }
 
 /*
- * Something for each kind of cache: buffer heads and slab objects, the batch of
- * mlock, and the batch of folios that are to get onto an LRU list.
+ * Fills each kind of cache: buffer heads, slab objects, the mlock batch, and
+ * the batch of folios to be added to an LRU list.
  */
 static void fill(const char *dir, unsigned int round)
 {
@@ -157,7 +157,7 @@ static void storm_once(unsigned int round)
 		err(1, "mlock");
 	if (round & 8 && munlock(p, 2 * half))
 		err(1, "munlock");
-	/* What is left is for exit. */
+	/* Exit unmaps the rest. */
 	if (munmap(p + (round & 16 ? half : 0), half))
 		err(1, "munmap");
 	if (!(round & 32) && munmap(p, 2 * half))
@@ -168,7 +168,7 @@ static void storm_on(int cpu, unsigned int rounds)
 {
 	unsigned int round;
 
-	/* If that CPU is off just now, do it elsewhere. */
+	/* If that CPU is offline at the moment, run on another one. */
 	go_to(cpu);
 	for (round = 0; round < rounds; round++)
 		storm_once(round);
@@ -213,8 +213,9 @@ static bool has(uint64_t flags, int bit)
 }
 
 /*
- * Once all caches are drained, memory that belongs to processes is on some LRU
- * list.  If it is not, or belongs to nobody and is on one, it has been lost.
+ * Once all caches are drained, every page of a process is on an LRU list.  A
+ * page of a process that is not on a list has been lost, and so has a page on a
+ * list that nothing uses.
  */
 static int strays(void)
 {
@@ -226,7 +227,7 @@ static int strays(void)
 
 	if (fd < 0)
 		err(1, "/proc/kpageflags");
-	/* Nothing is to be faulted in later. */
+	/* Fault everything in now. */
 	memset(flags, 1, sizeof(flags));
 	write_one("/proc/sys/vm/drop_caches");
 

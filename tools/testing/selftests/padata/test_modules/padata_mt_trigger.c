@@ -2,19 +2,19 @@
 /*
  * padata_mt_trigger.c - run multithreaded jobs for shell scripts
  *
- * A job that is described to /dev/padata_mt_trigger runs in the task that
- * writes, thus with the CPUs, nice value and signals of that task.  The write
- * ends with the job, and returns its error::
+ * A task writes the description of a job to /dev/padata_mt_trigger.  The job
+ * runs in that task, with its CPUs, nice value and signals.  The write returns
+ * when the job ends, with the error of the job::
  *
  *	exec 3<>/dev/padata_mt_trigger
  *	echo "size=1000 eager=1 us=100 meet=2" >&3
  *	cat <&3
  *
- * Each open has a job of its own.  It can be read at any time; what follows the
- * end of file is a new report, also while the job runs.  A report has a line
- * for the job, then one for each thread that had a chunk, and one for each CPU
- * on which helpers began chunks.  What threads and CPUs did is summed up over
- * the job.
+ * Each open file has its own job and can be read at any time.  After the end of
+ * file, the next read starts a new report, even while the job runs.  A report
+ * has a line for the job, then one for each thread that had a chunk, and one
+ * for each CPU on which helpers began chunks.  The figures of threads and CPUs
+ * are sums over the job.
  */
 
 #include <linux/atomic.h>
@@ -36,7 +36,7 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
-/* Until a chunk no longer waits for what it was told to wait for */
+/* How long a chunk waits for an event that was requested */
 #define TRIGGER_PATIENCE	(30 * HZ)
 
 /**
@@ -48,11 +48,12 @@
  * @max_threads: See struct padata_mt_job.
  * @eager: See struct padata_mt_job.
  * @killable: See struct padata_mt_job.
- * @us: Sleep so many microseconds for each index.
- * @jump: Only indices from this one on cost that, 0 for all.
+ * @us: Sleep for this many microseconds for each index.
+ * @jump: Sleep only for indices from this one on; 0 means for all.
  * @ask: Ask after each index whether to stop.
- * @helper_ms: Chunks in helpers sleep so many milliseconds, as idle tasks do.
- * @meet: Chunks wait until so many threads had one.
+ * @helper_ms: Chunks in helpers sleep for this many milliseconds,
+ *             interruptibly.
+ * @meet: Chunks wait until this many threads have had a chunk.
  * @lift: Chunks in helpers wait until they have the nice value of the caller.
  * @hold: Chunks wait until "go" is written.
  * @fail: The chunk with this index, counted from 1, fails.
@@ -105,8 +106,8 @@ static const struct {
 };
 
 /**
- * struct trigger_thread - what one thread did, and what it was when it did
- * @pid: Who.
+ * struct trigger_thread - the chunks and the attributes of one thread
+ * @pid: The thread.
  * @chunks: Chunks it began, 0 if there is no such thread.
  * @min_nice: The lowest nice value at the beginning of a chunk.
  * @max_nice: The highest one.
@@ -123,15 +124,16 @@ struct trigger_thread {
 /**
  * struct trigger_result - what a job did so far
  * @go: "go" was written.
- * @vain: A chunk waited in vain.
- * @broken: Something happened that must not.
+ * @vain: A wait of a chunk timed out.
+ * @broken: The contract of padata was violated.
  * @active: Chunks that have begun and not ended.
  * @threads: Threads that had a chunk.
  * @chunks: Calls of the thread function.
  * @done: Indices that were completed.
  * @undone: Indices that were undone.
- * @balance: Differences of squares of what was completed less what was undone:
- *           these are equal for equal ranges, however they were cut.
+ * @balance: Differences of squares of completed ranges, less those of undone
+ *           ranges: they are equal for equal ranges, regardless of how these
+ *           are divided.
  * @begun: Chunks that helpers began on each CPU.
  * @thread: The first @threads are valid.
  */
@@ -158,7 +160,7 @@ struct trigger_result {
  * @text: The report.
  * @want: What was written.
  * @caller: The task that writes, while the job runs.
- * @caller_pid: Its number, also when it is gone.
+ * @caller_pid: The PID of @caller, which stays valid after it has exited.
  * @err: What the write returned.
  * @stats: What padata_do_multithreaded() reported.
  * @changed: Woken when there is a new thread, and by "go".
@@ -184,12 +186,15 @@ struct trigger {
 	struct trigger_result	res;
 };
 
-/* Jobs, and their chunks in helpers: now, and at most since the module came */
+/*
+ * Jobs in progress, chunks in progress in helpers, and the most of them since
+ * the module was loaded
+ */
 static atomic_t trigger_jobs;
 static atomic_t trigger_helping;
 static atomic_t trigger_peak;
 
-/* For lockdep to see that a job waits for what its caller holds */
+/* Shows lockdep that a job waits for a lock that its caller holds */
 static DEFINE_MUTEX(trigger_lock);
 
 static u64 trigger_area(unsigned long start, unsigned long end)
@@ -258,7 +263,7 @@ static bool trigger_is_lifted(struct trigger *tr)
 	return true;
 }
 
-/* Once a wait was in vain, the rest of the job is not worth any. */
+/* Once a wait has timed out, the rest of the job does not wait. */
 static bool trigger_wait(struct trigger *tr)
 {
 	const struct trigger_request *want = &tr->want;
@@ -288,7 +293,7 @@ static void trigger_end_chunk(struct trigger *tr, unsigned long start,
 		}
 	}
 
-	/* The others need not wait in vain as well. */
+	/* Other threads need not wait for the timeout as well. */
 	if (!met)
 		wake_up_all(&tr->changed);
 }
@@ -320,7 +325,7 @@ static int trigger_thread_fn(unsigned long start, unsigned long end, void *arg)
 	bool helps, met;
 	int err, stop = 0;
 
-	/* Nothing of the job may be used any more, also not this function. */
+	/* Once the job has ended, nothing may use it, including this function. */
 	if (WARN_ON_ONCE(!atomic_read(&trigger_jobs)))
 		return 0;
 
@@ -549,7 +554,7 @@ static int trigger_open(struct inode *inode, struct file *file)
 	spin_lock_init(&tr->lock);
 	file->private_data = tr;
 
-	/* So that a report can be had while a job runs: no lock on f_pos */
+	/* A stream has no lock on f_pos, so a report can be read while a job runs. */
 	return stream_open(inode, file);
 }
 

@@ -21,9 +21,9 @@
  *		there, by kfree_rcu_nolock() and kfree_nolock(), and the cache of
  *		the former destroyed after kvfree_rcu_barrier()
  *
- * The CPUs used are those that the writer may use.  Writing fails with EIO if
- * an object had two owners or outlived the barrier; the latter is not known,
- * and the last two fail with EOPNOTSUPP, without init_on_free=1.
+ * The module uses the CPUs that the writer may use.  A write fails with EIO if
+ * an object had two owners or outlived the barrier.  Without init_on_free=1 the
+ * latter is not detected, and the last two files fail with EOPNOTSUPP.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -42,7 +42,7 @@
 #define TRIGGER_OBJECTS		200
 #define TRIGGER_HAND		16
 #define TRIGGER_SHRINKS		20
-/* Old ones are few, so that they do not fill a sheaf. */
+/* Few enough old objects that they do not fill a sheaf */
 #define TRIGGER_OLD		8
 #define TRIGGER_NOLOCK		64
 #define TRIGGER_NOLOCK_SIZE	192
@@ -53,8 +53,8 @@
 #define TRIGGER_QUIET		(200ULL * NSEC_PER_MSEC)
 
 /*
- * What is freed may be wiped, or overwritten in the middle by a pointer; the
- * mark is behind that.
+ * Freeing may wipe an object, or overwrite its middle with a pointer.  The mark
+ * is after that pointer.
  */
 struct trigger_object {
 	struct kvfree_rcu_head	rcu;
@@ -63,8 +63,8 @@ struct trigger_object {
 };
 
 /*
- * What one CPU does.  An object is kept on each page, so that the page stays
- * with the cache and the mark of freed objects can be read.
+ * The work of one CPU.  It keeps an object on each page, so that the page stays
+ * in the cache and the mark of freed objects can be read.
  */
 struct trigger_share {
 	struct work_struct	work;
@@ -134,7 +134,7 @@ static void trigger_free(struct work_struct *work)
 		kfree_rcu(share->freed[i], rcu);
 }
 
-/* Whoever else has the object, too, overwrites its mark. */
+/* If the object has a second owner, that owner overwrites the mark. */
 static void trigger_use_one(struct trigger_share *share, int i)
 {
 	struct trigger_object *obj = share->freed[i];
@@ -149,7 +149,7 @@ static void trigger_use_one(struct trigger_share *share, int i)
 		kfree_rcu(obj, rcu);
 }
 
-/* Take and give objects back until told to stop, a handful at a time. */
+/* Allocates and frees objects, a handful at a time, until it is stopped. */
 static void trigger_churn(struct work_struct *work)
 {
 	struct trigger_share *share;
@@ -181,8 +181,8 @@ static void trigger_free_kept(struct work_struct *work)
 }
 
 /*
- * Those that have not been freed yet, of the first @most.  KASAN is not asked, as
- * it would report those that have.
+ * Counts the objects among the first @most that have not been freed.  KASAN
+ * does not check this, because it would report the freed ones.
  */
 static unsigned int trigger_count_alive(struct trigger_share *share, int most)
 {
@@ -210,7 +210,7 @@ static struct trigger_run *trigger_new_run(struct kmem_cache *cache)
 	return run;
 }
 
-/* On all CPUs; if one is off, its share is done elsewhere. */
+/* On all CPUs.  If one is offline, another CPU does its share. */
 static void trigger_start(struct trigger_run *run, work_func_t func)
 {
 	int cpu;
@@ -342,8 +342,8 @@ static int trigger_barrier(void *unused, u64 rounds)
 DEFINE_DEBUGFS_ATTRIBUTE(trigger_barrier_fops, NULL, trigger_barrier, "%llu\n");
 
 /*
- * The steps of a race, one after the other: the CPU has freed old objects and
- * waits; somebody is about to flush its sheaves, and waits; it has filled up its
+ * The steps of a race, in this order: the CPU has freed old objects and waits;
+ * another task is about to flush its sheaves, and waits; the CPU has filled its
  * sheaf.
  */
 enum {
@@ -372,7 +372,7 @@ static bool trigger_await(int step, u64 patience)
 	return true;
 }
 
-/* At qpw_queue and qpw_remote_run: a cache of @cpu is about to be flushed. */
+/* Called at qpw_queue and qpw_remote_run: a cache of @cpu is about to be flushed. */
 static void trigger_probe(void *unused, int cpu, void *func)
 {
 	if (cpu != READ_ONCE(trigger_race.cpu))
@@ -384,9 +384,9 @@ static void trigger_probe(void *unused, int cpu, void *func)
 }
 
 /*
- * Free old objects, which do not fill a sheaf; then, right before it is flushed
- * and with interrupts off, enough others to fill it.  Interrupts stay off until
- * all flushes are over.
+ * Frees old objects, which do not fill a sheaf.  Then, right before the flush
+ * and with interrupts disabled, it frees enough objects to fill the sheaf.
+ * Interrupts stay disabled until all flushes have ended.
  */
 static void trigger_race_fn(struct work_struct *work)
 {
@@ -418,7 +418,10 @@ static int trigger_race_once(struct trigger_run *run, u64 cpu)
 
 	if (share->nr_freed <= TRIGGER_OLD)
 		return -ENOMEM;
-	/* So that this one does not wait for others of that CPU */
+	/*
+	 * So that a later rcu_barrier() does not wait for other callbacks of
+	 * that CPU
+	 */
 	rcu_barrier();
 	trigger_race.step = RACE_OFF;
 	trigger_race.cpu = cpu;
@@ -538,7 +541,7 @@ static void trigger_take_objects_back(void)
 		kmem_cache_free(trigger_nolock_cache, node);
 }
 
-/* Drains the CPU until it has freed what it is given. */
+/* Drains the CPU until it has freed the objects on its list. */
 static int trigger_switch_round(void)
 {
 	u64 end = local_clock() + TRIGGER_PATIENCE;
@@ -638,7 +641,7 @@ static int trigger_stuck(void *unused, u64 cpu)
 
 	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -EINVAL;
-	/* Several calls at once wait for each other's cache: none has its name. */
+	/* Concurrent calls must not share a cache, so each cache has its own name. */
 	snprintf(name, sizeof(name), "qpw_trigger_stuck_%d", task_pid_nr(current));
 	cache = trigger_create(name);
 	if (!cache)
@@ -670,7 +673,7 @@ static void trigger_unwatch(void)
 	tracepoint_synchronize_unregister();
 }
 
-/* The tracepoints are there wherever CONFIG_QPW is. */
+/* With CONFIG_QPW the tracepoints always exist. */
 static int trigger_watch(void)
 {
 	int i, err;
