@@ -50,8 +50,8 @@ destroy_cache()
 	echo 1 >"$TRIGGER/destroy"
 }
 
-# Two tasks wait at once for frees that the CPU has deferred, which on PREEMPT_RT
-# are for a thread of that CPU.
+# Two tasks wait at once for frees that the CPU has deferred.  On PREEMPT_RT, a thread
+# of that CPU does these frees.
 destroy_deferred()
 {
 	echo "$cpu" >"$TRIGGER/stuck" &
@@ -82,28 +82,28 @@ fill()
 	timeout 60 "$TASK" fill "$scratch/requests"
 }
 
-# What happened: on the CPU, or for it
+# Count what happened on the CPU or for it
 
-# events EVENT [REST]: those on the CPU
+# events EVENT [REST]: events on the CPU
 events()
 {
 	grep -cE " $1: ${2-}" "$TRACE/per_cpu/cpu$cpu/trace"
 }
 
-# events_for EVENT: those about the CPU, on any
+# events_for EVENT: events about the CPU, on any CPU
 events_for()
 {
 	grep -cE " $1: target_cpu=$cpu " "$TRACE/trace"
 }
 
-# To find out what a failure is about
+# Print details that help to find the cause of a failure
 tasks_switched_to()
 {
 	sed -n "s/.* sched_switch: .*next_comm=\\([^ ]*\\).*/\\1/p" \
 		"$TRACE/per_cpu/cpu$cpu/trace" | sort -u | list
 }
 
-# What is about the other CPUs, and about events, is left out.
+# Omit lines about other CPUs and about events.
 report()
 {
 	queued=$(events_for qpw_queue)
@@ -124,7 +124,7 @@ is_quiet()
 	[ -z "$isolated" ] || { [ "$works" = 0 ] && [ "$switches" = 0 ]; }
 }
 
-# No work function takes the buffer heads, so there is no event for it.
+# No work function drains the buffer heads, so no event reports that.
 is_drained()
 {
 	[ "$1" = flush_buffers ] || [ "$remote" -gt 0 ]
@@ -149,7 +149,7 @@ is_settled()
 	[ "$(events sched_switch)" = 0 ]
 }
 
-# The others have filled caches to drain, too.
+# The other CPUs have filled caches to drain, too.
 prepare()
 {
 	fill || return 1
@@ -196,7 +196,7 @@ restart()
 	await is_over && occupy 1
 }
 
-# Neither does it wait for ever, nor does it disturb.
+# The operation does not wait forever, and does not disturb the CPU.
 does_not_wait()
 {
 	begin "$1" && await is_over
@@ -206,8 +206,8 @@ does_not_wait()
 	[ "$over" = 0 ] && is_quiet && is_drained "$1"
 }
 
-# Its work has been queued, so there is no way without the CPU.  Deferred frees may
-# be waited for before that.
+# The work of the operation has been queued, so only the CPU can complete it.  Before
+# that, the operation may wait for deferred frees.
 waits()
 {
 	begin "$1" || return 1
@@ -223,7 +223,7 @@ words()
 	echo "$1" | tr _ " "
 }
 
-# What is to be undone
+# What restore() must undo
 
 make_mount()
 {
@@ -242,7 +242,7 @@ make_trace()
 	done
 }
 
-# Real-time tasks may have all of the time.
+# Let real-time tasks use all of the CPU time.
 set_free()
 {
 	throttle=$(cat $THROTTLE)
@@ -274,7 +274,7 @@ is_in()
 	in_file "$1" | grep -qxF "$cpu"
 }
 
-# A CPU in remote mode, else an isolated one, or just any
+# A CPU in remote mode, otherwise an isolated CPU, otherwise any CPU
 choose_cpu()
 {
 	for file in qpw isolated online; do
@@ -310,7 +310,7 @@ for operation in $operations; do
 	ktap_test_result "$operation $(words "$effect") CPU $cpu" \
 		"$effect" "$operation"
 done
-# Isolated CPUs in local mode cache none.
+# Isolated CPUs in local mode cache no buffer heads.
 if [ $mode = local ] && is_in isolated; then
 	ktap_test_skip "flush_buffers: no buffer heads on an isolated CPU"
 else

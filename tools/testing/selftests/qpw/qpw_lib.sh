@@ -22,7 +22,7 @@ skip()
 	exit "$KSFT_SKIP"
 }
 
-# cpus LIST...: the CPUs of lists like 0-3,8, one a line
+# cpus LIST...: the CPUs of lists like 0-3,8, one per line
 cpus()
 {
 	printf "%s\n" "$@" | tr , "\n" | while IFS=- read -r first last; do
@@ -30,7 +30,7 @@ cpus()
 	done
 }
 
-# list: the other way round, without ranges
+# list: the inverse of cpus(), without ranges
 list()
 {
 	paste -s -d , -
@@ -51,7 +51,7 @@ is_remote()
 	remote_cpus | grep -qxF "$1"
 }
 
-# counted CPU FIELD: of a CPU's line in debugfs, by the name of the column
+# counted CPU FIELD: the value of a column in the CPU's line in debugfs
 counted()
 {
 	awk -v cpu="$1" -v field="$2" '
@@ -59,7 +59,7 @@ counted()
 		NR > 1 && $1 == cpu { print $column[field] }' "$STATS"
 }
 
-# total FIELD: of all CPUs
+# total FIELD: the sum over all CPUs
 total()
 {
 	awk -v field="$1" '
@@ -68,9 +68,9 @@ total()
 		END { print sum + 0 }' "$STATS"
 }
 
-# trouble: what the kernel has complained of so far.  Any new complaint changes it,
-# also on a kernel that is tainted already: the counters and, for what they do not
-# count, the lines of the log since setup.
+# trouble: what the kernel has complained of so far.  Any new complaint changes it, even
+# if the kernel is already tainted: the counters and, for what they do not count, the
+# lines of the log since setup.
 trouble()
 {
 	cat /sys/kernel/warn_count /sys/kernel/oops_count 2>/dev/null
@@ -81,7 +81,7 @@ trouble()
 		END { print lines + 0 }'
 }
 
-# try TIMES COMMAND...: until COMMAND succeeds
+# try TIMES COMMAND...: repeat COMMAND until it succeeds
 try()
 {
 	tries=$1
@@ -98,7 +98,7 @@ await()
 	try 600 "$@"
 }
 
-# Tests that change something put it back in this one.
+# Tests override this function to restore what they have changed.
 restore()
 {
 	:
@@ -120,7 +120,7 @@ need_task()
 	[ -x "$TASK" ] || skip "qpw_task was not built"
 }
 
-# Load the module; "restore" of who calls it does unload.
+# Load the module.  The caller's restore() must unload it.
 load()
 {
 	[ -e "$MODULE" ] || skip "the test module was not built"
@@ -132,7 +132,7 @@ unload()
 	[ ! -d "$TRIGGER" ] || rmmod qpw_trigger
 }
 
-# turn 0|1 CPU...: off or on
+# turn 0|1 CPU...: take CPUs offline or online
 turn()
 {
 	value=$1
@@ -149,7 +149,7 @@ pluggable_cpus()
 	done
 }
 
-# during COMMAND...: COMMAND again and again in the background, until "enough"
+# during COMMAND...: repeat COMMAND in the background until enough() is called
 during()
 {
 	rm -f "$scratch/enough" "$scratch/rounds"
@@ -167,7 +167,7 @@ enough()
 	wait
 }
 
-# CPUs go off, all that can, and on again
+# Take all CPUs that allow it offline, and online again
 # shellcheck disable=SC2046 # words are wanted
 toggle_cpus()
 {
@@ -175,7 +175,7 @@ toggle_cpus()
 	turn 1 $(pluggable_cpus)
 }
 
-# while_toggling COMMAND...: run COMMAND while CPUs do that, for its status
+# while_toggling COMMAND...: run COMMAND while CPUs go offline and online
 while_toggling()
 {
 	during toggle_cpus

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Objects freed by kfree_rcu() on all CPUs are gone after kvfree_rcu_barrier(), and
-# a cache may be destroyed right after.  Boot with init_on_free=1, which tells
-# whether an object has been freed.  kfree_nolock() frees to the sheaves.
+# Objects freed by kfree_rcu() on all CPUs are gone after kvfree_rcu_barrier(), and a
+# cache may be destroyed right after.  Boot with init_on_free=1, which shows whether an
+# object has been freed.  kfree_nolock() frees to the sheaves.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
 . "$(dirname "$0")"/qpw_lib.sh
 
-# ask FILE NUMBER [CPUS]: of the module, on all CPUs or these
+# ask FILE NUMBER [CPUS]: write to a file of the module, on all CPUs or on CPUS
 ask()
 {
 	taskset -c "${3-$(online_cpus | list)}" \
@@ -31,7 +31,7 @@ barrier_waits()
 	ask barrier 5 && is_fine
 }
 
-# The CPU that frees has its interrupts off then.
+# The CPU that frees has interrupts disabled at that time.
 barrier_waits_for_deferred()
 {
 	for cpu in $(online_cpus); do
@@ -46,7 +46,7 @@ freed_to_sheaves()
 	awk '{ print $1 }' "$CACHE/free_fastpath"
 }
 
-# Nothing else uses the cache.  So a CPU that has allocated as many objects as a sheaf
+# Nothing else uses the cache, so a CPU that has allocated as many objects as a sheaf
 # holds has room for them, and kfree_nolock() needs no lock but that of the sheaves.
 frees_to_sheaves()
 {
@@ -61,7 +61,7 @@ frees_to_sheaves()
 frees_without_lock()
 {
 	for cpu in $(online_cpus); do
-		# Only a drain of that CPU at the same time keeps objects from them.
+		# Only a concurrent drain of that CPU keeps objects out of the sheaf.
 		try 3 frees_to_sheaves "$cpu" || return 1
 	done
 }
@@ -85,7 +85,7 @@ frees_at_switches()
 }
 
 # without_lockdep COMMAND...: with PROVE_LOCKING each release of a lock on PREEMPT_RT
-# takes the lock's wait_lock, also if no task waits.  lockdep would report that.
+# takes the lock's wait_lock, even if no task waits.  lockdep would report that.
 without_lockdep()
 {
 	[ -e "$PROVE" ] || { "$@"; return; }

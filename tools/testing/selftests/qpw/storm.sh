@@ -23,7 +23,7 @@ local_cpus()
 	online_cpus | grep -vxF "$(remote_cpus)"
 }
 
-# counter NAME...: the sum
+# counter NAME...: the sum of these counters
 counter()
 {
 	cat /proc/sys/vm/stat_refresh
@@ -32,7 +32,7 @@ counter()
 	done | awk '{ sum += $1 } END { print sum }'
 }
 
-# left WHAT: in what was found
+# left WHAT: the number of these in the last report
 left()
 {
 	echo "$strays" | sed -nE "s/.*$1=([0-9]+).*/\1/p"
@@ -45,7 +45,7 @@ look()
 	unevictable=$(counter nr_unevictable)
 }
 
-# For a moment a page may be on its way.
+# A page may be in transit for a moment.
 is_as_before()
 {
 	look
@@ -75,13 +75,13 @@ storm_once()
 	wait "$task"
 }
 
-# grew FIELD BEFORE CPUS: has it, if there are such CPUs?
+# grew FIELD BEFORE CPUS: whether the counter has grown, if there are such CPUs
 grew()
 {
 	[ -z "$3" ] || [ "$(total "$1")" -gt "$2" ]
 }
 
-# Until CPUs have been drained by others and by themselves, as the modes say
+# Wait until CPUs have been drained remotely or by themselves, according to their modes
 storm()
 {
 	remote=$(total remote_runs) queued=$(total queued) drains=0
@@ -104,7 +104,7 @@ weathers_hotplug()
 	while_toggling storm && leaves_nothing
 }
 
-# What a CPU had cached when it went off is not to wait until it is on again.
+# The caches of a CPU that goes offline must be drained before it comes online again.
 leaves_nothing_off()
 {
 	"$TASK" storm 1 || return 1

@@ -15,7 +15,7 @@ has_form()
 		grep -qxE "($RANGE(,$RANGE)*)?" $CPUS/qpw
 }
 
-# Neither root may, nor does the kernel let him.
+# The file mode forbids writes, and the kernel rejects them.
 is_read_only()
 {
 	before=$(cat $CPUS/qpw)
@@ -33,7 +33,7 @@ agrees_with_debugfs()
 	[ "$(remote_cpus)" = "$(awk '$2 == "remote" { print $1 }' "$STATS")" ]
 }
 
-# A CPU keeps its mode while it is off.
+# A CPU keeps its mode while it is offline.
 keeps_offline_cpus()
 {
 	before=$(cat $CPUS/qpw)

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The tests of QPW see a warning of the kernel, also if the kernel is tainted by an
-# earlier one.
+# The tests of QPW notice a kernel warning, even if an earlier warning has already
+# tainted the kernel.
 #
-# That takes two warnings, so it runs only if asked to, by PROVOKE=warning, and needs
+# This test provokes two warnings, so it runs only with PROVOKE=warning. It needs
 # CONFIG_LKDTM.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
@@ -20,7 +20,7 @@ is_silent()
 	[ "$(trouble)" = "$before" ]
 }
 
-# notices COMMAND ARGUMENT: does what COMMAND does change trouble()?
+# notices COMMAND ARGUMENT: whether the effect of COMMAND changes trouble()
 notices()
 {
 	before=$(trouble)
@@ -35,7 +35,7 @@ warn()
 	echo WARNING >"$LKDTM"
 }
 
-# What a report that neither taints nor counts leaves: a line in the log
+# A report that neither taints the kernel nor is counted leaves only a line in the log.
 report()
 {
 	echo "WARNING: possible complaint of $0" >/dev/kmsg
