@@ -174,7 +174,9 @@
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/qpw.h>
+#if IS_ENABLED(CONFIG_QPW_KUNIT_TEST)
 EXPORT_TRACEPOINT_SYMBOL_GPL(qpw_remote_hold);
+#endif
 
 DEFINE_STATIC_KEY_FALSE(qpw_possible);
 EXPORT_SYMBOL_GPL(qpw_possible);
@@ -251,8 +253,14 @@ static void qpw_note_locked(int cpu, u64 asked)
 	__this_cpu_write(qpw_hold.since, remote ? local_clock() : 0);
 }
 
+/* The time of the release, if it is the lock of another CPU */
+static u64 qpw_end_of_hold(void)
+{
+	return __this_cpu_read(qpw_hold.since) ? local_clock() : 0;
+}
+
 /* Called after the release, so that nothing waits for a tracer. */
-static void qpw_note_unlocked(int cpu)
+static void qpw_note_unlocked(int cpu, u64 until)
 {
 	atomic64_t *longest = &qpw_counters_of(cpu)->longest_hold;
 	u64 asked = __this_cpu_read(qpw_hold.asked);
@@ -261,7 +269,7 @@ static void qpw_note_unlocked(int cpu)
 
 	if (!since)
 		return;
-	held = local_clock() - since;
+	held = until - min(since, until);
 	old = atomic64_read(longest);
 	while (held > old && !atomic64_try_cmpxchg_relaxed(longest, &old, held))
 		;
@@ -326,11 +334,12 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
  */
 void __qpw_lock_cpu(qpw_lock_t *lock, bool tried, int cpu)
 {
-	u64 asked = qpw_clock_if_traced();
 	bool waited = false;
+	u64 asked;
 
 	might_sleep();
 	WARN_ON_ONCE(irqs_disabled());
+	asked = qpw_clock_if_traced();
 	for (;;) {
 		local_irq_disable();
 		qpw_dep_acquire(lock);
@@ -390,7 +399,7 @@ void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu)
 		qpw_debug_unlock(lock, !qpw_takes_spinlock(cpu));
 	qpw_dep_release(lock);
 	qpw_clear(lock);
-	qpw_note_unlocked(cpu);
+	qpw_note_unlocked(cpu, qpw_end_of_hold());
 }
 EXPORT_SYMBOL_GPL(__qpw_unlock_cpu);
 
@@ -531,9 +540,12 @@ EXPORT_SYMBOL_GPL(__qpw_trylock_cpu);
 void __qpw_unlock_cpu(spinlock_t *lock, int cpu)
 	__releases(lock)
 {
+	/* Not after the release, which may have to wake up the owner. */
+	u64 until = qpw_end_of_hold();
+
 	spin_unlock(lock);
 	qpw_retract_drainer(cpu);
-	qpw_note_unlocked(cpu);
+	qpw_note_unlocked(cpu, until);
 	preempt_enable();
 	migrate_enable();
 }

@@ -977,7 +977,9 @@ static void qt_test_waits_with_irqs_on(struct kunit *test)
  * @locked: Its clock when it has the lock.
  * @done: Its clock before it releases the lock.
  * @released: Its clock after that.
+ * @lock: The lock.
  * @events: How many tracepoints fired meanwhile.
+ * @late: How many of them fired when the lock was free again.
  * @cpu: The CPU that the last one reported.
  * @wait: The wait that it reported.
  * @hold: The hold that it reported.
@@ -989,11 +991,22 @@ struct qt_timing {
 	u64			locked;
 	u64			done;
 	u64			released;
+	qpw_trylock_t __percpu	*lock;
 	int			events;
+	int			late;
 	int			cpu;
 	u64			wait;
 	u64			hold;
 };
+
+static bool qt_is_locked(qpw_trylock_t __percpu *lock, int cpu)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return spin_is_locked(per_cpu_ptr(lock, cpu));
+#else
+	return READ_ONCE(per_cpu_ptr(lock, cpu)->locked);
+#endif
+}
 
 static void qt_trace_hold(void *timing, int cpu, u64 wait, u64 hold)
 {
@@ -1002,6 +1015,7 @@ static void qt_trace_hold(void *timing, int cpu, u64 wait, u64 hold)
 	if (READ_ONCE(t->drainer) != current)
 		return;
 	t->events++;
+	t->late += !qt_is_locked(t->lock, cpu);
 	t->cpu = cpu;
 	t->wait = wait;
 	t->hold = hold;
@@ -1034,6 +1048,7 @@ static void qt_lock_and_time(struct qpw_struct *qpw, bool try)
 	int cpu = qpw_get_cpu(qpw);
 
 	t = container_of(work->meeting, struct qt_timing, meeting);
+	t->lock = lock;
 	WRITE_ONCE(t->drainer, current);
 	t->asked = local_clock();
 	qt_tell(&t->meeting.asked);
@@ -1082,6 +1097,7 @@ static int qt_delay_drainer(void *meeting)
 static void qt_check_timing(struct kunit *test, struct qt_timing *t, int cpu)
 {
 	KUNIT_EXPECT_EQ(test, t->events, 1);
+	KUNIT_EXPECT_EQ(test, t->late, 1);
 	KUNIT_EXPECT_EQ(test, t->cpu, cpu);
 	KUNIT_EXPECT_LE(test, t->wait, t->locked - t->asked);
 	KUNIT_EXPECT_GE(test, t->hold, t->done - t->locked);
