@@ -35,7 +35,8 @@ stop(1; "series") as $one | drain("queued"; 1024) as $queued | drain("all remote
 "  workers are created one after the other. If workers created workers, it would",
 "  start after \(last_start("workers create workers") | ms), which helps only below 1 TiB.",
 "- *Drains* (`results/model-drain.svg`), 15 folios per CPU: 16 CPUs in remote mode take the",
-"  caller \(drain("all remote"; 16).us / 16 | figures(2)) us each, those of other sockets \(($remote.us - drain("all remote"; 512).us) / 512 | figures(2)) us, and are not disturbed. Queueing is no faster up to \($drains | map(select(.how == "all remote" and .folios == 15 and (.us <= 1.01 * drain("queued"; .cpus).us)).cpus) | max) CPUs;",
+"  caller \(drain("all remote"; 16).us / 16 | figures(2)) us each, those of other sockets \(($remote.us - drain("all remote"; 512).us) / 512 | figures(2)) us, and are not disturbed. Queueing is no",
+"  faster up to \($drains | map(select(.how == "all remote" and .folios == 15 and (.us <= 1.01 * drain("queued"; .cpus).us)).cpus) | max) CPUs;",
 "  1024 take \($queued.us / 1000 | ms) queued and \($remote.us / 1000 | ms) remote; queueing also costs the other CPUs \($queued.stolen_us / 1000 | ms). With 8",
 "  drainers \(drain("all remote, 8 drainers"; 1024).us / 1000 | ms); more drainers in a node help only if folios are fetched before the LRU lock",
 "  is taken. The model misses the one published figure by \(.checks.stocks.error | percent)."
