@@ -94,6 +94,15 @@ static int set_policy(unsigned int policy)
 		.sched_policy	= policy,
 	};
 
+	/*
+	 * A fault of 7.3 without the series, too: a task that is throttled when it
+	 * leaves SCHED_DEADLINE, and returns after the replenishment timer has ignored
+	 * it, never runs again. It can return once its old parameters are cleared.
+	 */
+	if (policy == SCHED_DEADLINE && current->policy != policy &&
+	    READ_ONCE(current->dl.dl_runtime))
+		return -EBUSY;
+
 	if (policy == SCHED_FIFO || policy == SCHED_RR)
 		attr.sched_priority = 1;
 	if (policy == SCHED_DEADLINE) {
