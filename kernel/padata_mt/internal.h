@@ -48,7 +48,7 @@
 #define PADATA_MT_SHARE		2
 
 /* How many helpers a thread sends before its own first chunk */
-#define PADATA_MT_FANOUT	2
+#define PADATA_MT_FANOUT	3
 
 #define PADATA_MT_MEMALLOC	(PF_MEMALLOC | PF_MEMALLOC_NOFS |	\
 				 PF_MEMALLOC_NOIO | PF_MEMALLOC_PIN)

@@ -64,6 +64,8 @@ require() { # LABEL SUITE
 
 uml() {
 	boot 'uml' "$(idle_guest)" uml 2
+	boot 'uml of 6' "$(idle_guest)" uml 6 'kunit.filter_glob=padata_mt.*fanout*'
+	require 'uml of 6' padata_mt.pmt_test_fanout
 	require 'uml' padata_mt
 	require 'uml' qpw
 }
@@ -290,7 +292,6 @@ qemu() {
 		pmt_test_becomes_rt
 		pmt_test_inherits_rt
 		pmt_test_recall_placing
-		pmt_test_fanout
 		helpers leave a CPU that becomes isolated
 		helpers leave a CPU that another partition takes
 		helpers leave when the caller.s cpuset becomes one CPU

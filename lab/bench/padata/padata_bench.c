@@ -24,6 +24,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "loops.h"
@@ -258,7 +259,7 @@ static bool bench_came(void)
 	return n >= meeting.expected;
 }
 
-static void bench_meet(void)
+static s64 bench_arrive(void)
 {
 	s64 now = ktime_get_ns();
 	int me = atomic_inc_return(&meeting.arrived) - 1;
@@ -267,6 +268,14 @@ static void bench_meet(void)
 		WRITE_ONCE(meeting.who[me], current);
 		meeting.at[me] = now;
 	}
+
+	return now;
+}
+
+static void bench_meet(void)
+{
+	s64 now = bench_arrive();
+
 	while (!bench_has_met() && ktime_get_ns() - now < BENCH_MEET_NS)
 		cpu_relax();
 }
@@ -443,9 +452,22 @@ static struct workqueue_struct *bench_wq;
 
 static struct work_struct bench_works[BENCH_MAX_THREADS];
 
+static DECLARE_WAIT_QUEUE_HEAD(bench_met);
+
+/* Asleep, because the host may have fewer CPUs than threads would spin on. */
+static void bench_meet_asleep(void)
+{
+	bench_arrive();
+	if (bench_has_met())
+		wake_up_all(&bench_met);
+	else
+		wait_event_timeout(bench_met, bench_has_met(),
+				   nsecs_to_jiffies(BENCH_MEET_NS));
+}
+
 static void bench_latency_work(struct work_struct *work)
 {
-	bench_meet();
+	bench_meet_asleep();
 }
 
 static int bench_latency_chunk(unsigned long start, unsigned long end,
@@ -459,7 +481,7 @@ static int bench_latency_chunk(unsigned long start, unsigned long end,
 		       ktime_get_ns() - began < BENCH_MEET_NS)
 			cpu_relax();
 	} else if (!bench_has_met() && !bench_came()) {
-		bench_meet();
+		bench_meet_asleep();
 	}
 
 	return 0;
