@@ -174,15 +174,16 @@
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/qpw.h>
-#if IS_ENABLED(CONFIG_QPW_KUNIT_TEST)
-EXPORT_TRACEPOINT_SYMBOL_GPL(qpw_remote_hold);
-#endif
 
 DEFINE_STATIC_KEY_FALSE(qpw_possible);
 EXPORT_SYMBOL_GPL(qpw_possible);
 
 DEFINE_PER_CPU_READ_MOSTLY(int, qpw_mode) = QPW_LOCAL;
 EXPORT_PER_CPU_SYMBOL_GPL(qpw_mode);
+
+#if IS_ENABLED(CONFIG_QPW_KUNIT_TEST)
+EXPORT_TRACEPOINT_SYMBOL_GPL(qpw_remote_hold);
+#endif
 
 /* A drainer's read-side critical section: reading the mode and draining */
 DEFINE_STATIC_SRCU(qpw_srcu);

@@ -1002,7 +1002,7 @@ struct qt_timing {
 static bool qt_is_locked(qpw_trylock_t __percpu *lock, int cpu)
 {
 #ifdef CONFIG_PREEMPT_RT
-	return spin_is_locked(per_cpu_ptr(lock, cpu));
+	return rt_mutex_base_is_locked(&per_cpu_ptr(lock, cpu)->lock);
 #else
 	return READ_ONCE(per_cpu_ptr(lock, cpu)->locked);
 #endif
