@@ -1004,7 +1004,7 @@ static bool qt_is_locked(qpw_trylock_t __percpu *lock, int cpu)
 #ifdef CONFIG_PREEMPT_RT
 	return rt_mutex_base_is_locked(&per_cpu_ptr(lock, cpu)->lock);
 #else
-	return READ_ONCE(per_cpu_ptr(lock, cpu)->locked);
+	return qpw_is_locked((qpw_lock_t *)per_cpu_ptr(lock, cpu));
 #endif
 }
 

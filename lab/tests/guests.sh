@@ -64,10 +64,10 @@ require() { # LABEL SUITE
 
 uml() {
 	boot 'uml' "$(idle_guest)" uml 2
-	boot 'uml of 6' "$(idle_guest)" uml 6 'kunit.filter_glob=padata_mt.*fanout*'
-	require 'uml of 6' padata_mt.pmt_test_fanout
 	require 'uml' padata_mt
 	require 'uml' qpw
+	boot 'uml of 6' "$(idle_guest)" uml 6 'kunit.filter_glob=padata_mt.*fanout*'
+	require 'uml of 6' padata_mt.pmt_test_fanout
 }
 
 # Lockdep is off after its first report. So each test that provokes one has a boot of its

@@ -51,16 +51,14 @@ static void wq_job_help(struct work_struct *work)
 	struct wq_helper *helper = container_of(work, struct wq_helper, work);
 	struct wq_job *job = helper->job;
 
-	do {
-		if (!cpumask_test_cpu(raw_smp_processor_id(), job->cpus)) {
-			atomic_inc(&job->declined);
-			WRITE_ONCE(helper->gone, true);
+	while (cpumask_test_cpu(raw_smp_processor_id(), job->cpus)) {
+		if (!wq_job_step(job))
 			return;
-		}
 		atomic_inc(&job->helped);
 		cond_resched();
-	} while (wq_job_step(job));
-	atomic_dec(&job->helped);	/* the last one found no chunk */
+	}
+	atomic_inc(&job->declined);
+	WRITE_ONCE(helper->gone, true);
 }
 
 static void wq_job_send(struct workqueue_struct *wq, struct wq_helper *helper)
