@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make bisect [TOPIC=name]: each patch builds and boots on User Mode Linux, where its
-# KUnit suites pass, and compiles what it touches for x86-64. The patches of a topic
+# make bisect [TOPIC=name] [AGAIN=1]: each patch builds and boots on User Mode Linux, where
+# its KUnit suites pass, and compiles what it touches for x86-64. The patches of a topic
 # stand on the topics that it needs, and on no other. In a checkout and object folders
-# of its own.
+# of its own. A commit that passed is not tried again before it, or how it is tried,
+# changes; its id stands for all that is before it.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
@@ -53,6 +54,17 @@ try() { # COMMIT
 		CONFIG=qemu SRC=$source OUT=$ROOM/bisect/qemu TARGETS=$objects "$LAB/kernel.sh"
 }
 
+# What the result depends on beside the commit
+method() {
+	"${CC:-gcc}" --version | sed -n 1p
+	cat "$LAB"/{bisect,kernel,boot,common,verdict}.sh "$LAB"/configs/{common,uml,qemu}.config \
+		"$LAB/guest/init.c"
+}
+
+passed=$ROOM/bisect/passed-$(method | sha1sum | cut -c1-12)
+[ -z "${AGAIN:-}" ] || rm -f "$passed"
+touch "$passed"
+
 bisect_topic() { # TOPIC
 	local stack head commit subject status
 
@@ -60,12 +72,17 @@ bisect_topic() { # TOPIC
 	head=$(build_series "$base" "${stack[@]}")
 	while read -r commit; do
 		subject=$(in_tree log -1 --format=%s "$commit")
+		if has "^$commit\$" <"$passed"; then
+			echo "ok bisect: $1: $subject"
+			continue
+		fi
 		say "bisect: $1: $subject"
 		status=0
 		# in the background: a subshell whose status is tested loses set -e
 		(try "$commit") &
 		wait $! || status=$?
 		if [ $status = 0 ]; then
+			echo "$commit" >>"$passed"
 			echo "ok bisect: $1: $subject"
 		else
 			echo "not ok bisect: $1: $subject"
