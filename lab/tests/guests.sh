@@ -209,7 +209,7 @@ qemu-bench() {
 watched_functions() {
 	local objects=$ROOM/qemu-kcsan
 
-	nm "$objects"/kernel/padata_mt/*.o "$objects"/kernel/{qpw,qpw_boot}.o \
+	nm "$objects"/kernel/{padata_mt,qpw}/*.o \
 		"$objects"/mm/{folio,mlock,slub,mm_init}.o \
 		"$objects"/fs/buffer.o "$objects"/lib/test_{padata_mt,qpw}.o |
 		awk '$2 ~ /^[tT]$/ { print $3 }' | sort -u

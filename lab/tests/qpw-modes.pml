@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The mode protocol of kernel/qpw.c, without PREEMPT_RT, as a model for spin(1).
+ * The mode protocol of kernel/qpw/mode.c, without PREEMPT_RT, as a model for spin(1).
  *
  * One CPU owns a qpw_trylock_t.  Its task runs critical sections, and interrupts
  * try the lock at any point of them.  A drainer, a task that changes the CPU's
@@ -8,7 +8,7 @@
  * them repeat forever, so spin visits every interleaving.
  *
  * The model is sequentially consistent: it says nothing about the barriers, which
- * kernel/qpw.c explains.  It checks two properties: two contexts never run
+ * kernel/qpw/mode.c explains.  It checks two properties: two contexts never run
  * critical sections of the lock at once, and the protocol never deadlocks.
  *
  * BREAK names one rule of the protocol that is left out.  The check in spin.sh

@@ -67,7 +67,7 @@ checkpatch() {
 			/^CHECK: (Alignment|Lines should not end)/ && /FILE: include\/trace\/events\// { next }
 			/^WARNING: do not add new typedefs/ && /typedef .* qpw_(try)?lock_t;/ { next }
 			/^CHECK: Macro argument reuse ._T/ && /define WITH_QPW_GUARD_ATTRS/ { next }
-			/^CHECK: __setup appears un-documented/ && /FILE: kernel\/qpw_boot\.c/ { next }
+			/^CHECK: __setup appears un-documented/ && /FILE: kernel\/qpw\/boot\.c/ { next }
 			{ print }' | tee "$T/checkpatch"
 	[ ! -s "$T/checkpatch" ]
 }
