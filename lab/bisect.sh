@@ -4,8 +4,7 @@
 # make bisect [TOPIC=name] [AGAIN=1]: each patch builds and boots on User Mode Linux, where
 # its KUnit suites pass, and compiles what it touches for x86-64. The patches of a topic
 # stand on the topics that it needs, and on no other. In a checkout and object folders
-# of its own. A commit that passed is not tried again before it, or how it is tried,
-# changes; its id stands for all that is before it.
+# of its own. A tree that passed is not tried again until the way it is tried changes.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
@@ -21,10 +20,10 @@ on_exit "rm -rf '$guest'"
 printf '#!/bin/sh\n' >"$guest/run"
 chmod +x "$guest/run"
 
-# Objects that the series has touched so far
+# Objects that the series has touched so far; *_rt.c is for PREEMPT_RT
 objects_of() { # COMMIT
 	in_tree diff --name-only --no-renames --diff-filter=d "$base" "$1" -- '*.c' |
-		sed -n '\,^tools/,!s/c$/o/p' | paste -sd' ' -
+		sed -n '\,^tools/\|_rt\.c$,!s/c$/o/p' | paste -sd' ' -
 }
 
 # Suites of the whole files in lib/, which all kernels can run
@@ -54,7 +53,7 @@ try() { # COMMIT
 		CONFIG=qemu SRC=$source OUT=$ROOM/bisect/qemu TARGETS=$objects "$LAB/kernel.sh"
 }
 
-# What the result depends on beside the commit
+# What the result depends on beside the tree
 method() {
 	"${CC:-gcc}" --version | sed -n 1p
 	cat "$LAB"/{bisect,kernel,boot,common,verdict}.sh "$LAB"/configs/{common,uml,qemu}.config \
@@ -66,13 +65,14 @@ passed=$ROOM/bisect/passed-$(method | sha1sum | cut -c1-12)
 touch "$passed"
 
 bisect_topic() { # TOPIC
-	local stack head commit subject status
+	local stack head commit tree subject status
 
 	read -ra stack <<<"${STACK[$1]}"
 	head=$(build_series "$base" "${stack[@]}")
 	while read -r commit; do
 		subject=$(in_tree log -1 --format=%s "$commit")
-		if has "^$commit\$" <"$passed"; then
+		tree=$(in_tree rev-parse "$commit^{tree}")
+		if has "^$tree\$" <"$passed"; then
 			echo "ok bisect: $1: $subject"
 			continue
 		fi
@@ -82,7 +82,7 @@ bisect_topic() { # TOPIC
 		(try "$commit") &
 		wait $! || status=$?
 		if [ $status = 0 ]; then
-			echo "$commit" >>"$passed"
+			echo "$tree" >>"$passed"
 			echo "ok bisect: $1: $subject"
 		else
 			echo "not ok bisect: $1: $subject"

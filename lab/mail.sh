@@ -46,6 +46,17 @@ fill_cover() { # TOPIC MAIL
 	mv "$work/cover" "$2"
 }
 
+# Notes follow the message of a mail, below its `---`
+add_notes() { # GIT-DIR TOPIC RANGE
+	local commit entry notes
+
+	while read -r commit <&3 && read -r entry; do
+		notes=$(patch_notes "$(patch_path "$entry")")
+		[ -z "$notes" ] ||
+			plain_git --git-dir="$1" notes add -f -m "$notes" "$commit"
+	done 3< <(plain_git --git-dir="$1" rev-list --reverse "$3") < <(series_entries "$2")
+}
+
 write_mails() { # FOLDER GIT-DIR RANGE [option...]
 	local folder=$1 git_dir=$2 range=$3
 	shift 3
@@ -104,7 +115,8 @@ mail_topic() { # TOPIC
 	fi
 	apply_mails "$work/clone" "$work"/all/*.patch
 	[ -n "$onto" ] || check_result "$head"
-	write_mails "$work/mail/$1" "$work/clone/.git" "HEAD~$own..HEAD" --cover-letter \
+	add_notes "$work/clone/.git" "$1" "HEAD~$own..HEAD"
+	write_mails "$work/mail/$1" "$work/clone/.git" "HEAD~$own..HEAD" --cover-letter --notes \
 		${onto:+--base="$onto"}
 	for mail in "$work/mail/$1"/*; do
 		[[ $mail == */0000-cover-letter.patch ]] || add_tags "$mail"

@@ -8,8 +8,9 @@
 # alone. The folder of a topic has its patches, `series` with their order, and its
 # `cover-letter`.
 #
-# A patch is a mail: headers, a blank line, the message, a line `---`, then
-# `New-file: path` lines naming whole files of ours, then hunks to other files.
+# A patch is a mail: headers, a blank line, the message, a line `---`, notes for the
+# readers of the mail that are no part of the commit, `New-file: path` lines naming
+# whole files of ours, then hunks to other files.
 # Commits are made in an index of their own, without a work tree: either the whole
 # series applies or nothing has changed.
 
@@ -101,6 +102,14 @@ patch_message() {
 	patch_subject "$1"
 	echo
 	awk '/^---$/ { exit } body { print } /^$/ { body = 1 }' "$1"
+}
+
+# Without blank lines around them
+patch_notes() {
+	awk '/^New-file: / || /^diff --git / { exit }
+	     after && (NF || seen) { held = held $0 "\n"; seen = 1 }
+	     /^---$/ { after = 1 }
+	     END { sub(/\n+$/, "\n", held); printf "%s", held }' "$1"
 }
 
 patch_new_files() {

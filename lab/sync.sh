@@ -238,14 +238,23 @@ hunks_of() { # COMMIT
 		sed '/^index [0-9a-f]*\.\.[0-9a-f]*/d' | unname_sender
 }
 
+# The notes that the stored patch of this subject has
+notes_of() { # COMMIT
+	local entry=${entry_of[$(in_tree log -1 --format=%s "$1")]:-}
+
+	[ -z "$entry" ] || patch_notes "$(patch_path "$entry")"
+}
+
 write_patch() { # COMMIT
-	local hunks
+	local hunks notes
 
 	hunks=$(hunks_of "$1")
+	notes=$(notes_of "$1")
 	! grep -qE '^(Binary files|GIT binary patch)' <<<"$hunks" ||
 		die "\"$(in_tree log -1 --format=%s "$1")\" changes a binary file"
 	in_tree log -1 --format='Subject: %s%n%n%b' "$1" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
 	echo ---
+	[ -z "$notes" ] || printf '%s\n\n' "$notes"
 	whole_files_of "$1^" "$1" | sed 's/^/New-file: /'
 	[ -z "$hunks" ] || printf '\n%s\n' "$hunks"
 }

@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 
+#include "chunk.h"
 #include "internal.h"
 
 /* Hash bits of padata_mt_calls */

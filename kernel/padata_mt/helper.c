@@ -15,7 +15,9 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 
+#include "chunk.h"
 #include "internal.h"
+#include "limits.h"
 
 /**
  * DOC: When a helper leaves

@@ -23,12 +23,9 @@
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/list.h>
-#include <linux/minmax.h>
 #include <linux/padata_mt.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
-#include <linux/sched/rt.h>
-#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -43,9 +40,6 @@
  * and on PREEMPT_RT the holder of a spinlock_t can be preempted.  None of them is
  * taken in interrupts.
  */
-
-/* A chunk is a thread's equal share of the remaining work, divided by this. */
-#define PADATA_MT_SHARE		2
 
 /* How many helpers a thread sends before its own first chunk */
 #define PADATA_MT_FANOUT	3
@@ -334,98 +328,5 @@ void padata_mt_exit(struct padata_mt_ctx *ctx);
 
 /* start.c */
 void padata_mt_begin(struct padata_mt_ctx *ctx);
-
-static inline int padata_mt_call(const struct padata_mt_job *job,
-				 const struct padata_mt_range *chunk)
-{
-	return job->thread_fn(chunk->start, chunk->start + chunk->len,
-			      job->fn_arg);
-}
-
-static inline bool padata_mt_is_killed(const struct padata_mt_job *job)
-{
-	return job->killable && fatal_signal_pending(current);
-}
-
-static inline bool padata_mt_is_closed(struct padata_mt_run *run)
-{
-	return (unsigned long)atomic_long_read(&run->next) == run->end;
-}
-
-/*
- * Guided self-scheduling: chunks shrink with the remaining work, so threads end
- * together.
- */
-static inline unsigned long padata_mt_want(const struct padata_mt_run *run,
-					   const struct padata_mt_thread *t,
-					   unsigned long left)
-{
-	/* Without padata_mt_pool.lock, because an approximate number is enough. */
-	return min3(left / PADATA_MT_SHARE / READ_ONCE(run->threads), t->slice,
-		    padata_mt_max_chunk(&run->job));
-}
-
-/* Takes the next chunk, if one is left. */
-static inline bool padata_mt_take(struct padata_mt_run *run,
-				  struct padata_mt_thread *t)
-{
-	long next = atomic_long_read(&run->next);
-	unsigned long left, len;
-
-	do {
-		left = run->end - next;
-		if (!left)
-			return false;
-		len = padata_mt_chunk_len(&run->job, next, left,
-					  padata_mt_want(run, t, left));
-	} while (!atomic_long_try_cmpxchg(&run->next, &next, next + len));
-
-	t->chunk.start = next;
-	t->chunk.len = len;
-	t->chunks++;
-
-	return true;
-}
-
-/* The limit for the helpers of all jobs.  Each caller needs a CPU, too. */
-static inline unsigned int padata_mt_limit(unsigned int callers)
-{
-	unsigned int cpus = num_online_cpus();
-
-	return min(cpus - min(cpus, callers),
-		   READ_ONCE(padata_mt_max_helpers));
-}
-
-/* CPUs went offline, or the administrator lowered max_helpers. */
-static inline bool padata_mt_exceeds(unsigned int callers)
-{
-	return READ_ONCE(padata_mt_pool.helping) > padata_mt_limit(callers);
-}
-
-static inline bool padata_mt_has_room(void)
-{
-	return padata_mt_pool.helping <
-	       padata_mt_limit(atomic_read(&padata_mt_pool.callers));
-}
-
-/*
- * Helpers run at nice 19.  A real-time or deadline caller would wait for them, and
- * they would take CPU time from the peers of a SCHED_IDLE caller.
- */
-static inline bool padata_mt_is_served(const struct task_struct *task)
-{
-	/* The policy may change at any time; the next check sees that. */
-	int policy = data_race(task->policy);
-
-	return policy == SCHED_NORMAL || policy == SCHED_BATCH ||
-	       policy == SCHED_EXT;
-}
-
-/* A caller that has inherited a real-time priority works alone, too. */
-static inline bool padata_mt_may_have_helpers(void)
-{
-	/* Priority inheritance can change this at any time; checked after each chunk. */
-	return padata_mt_is_served(current) && !data_race(rt_or_dl_task(current));
-}
 
 #endif /* _KERNEL_PADATA_MT_INTERNAL_H */

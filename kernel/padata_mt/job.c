@@ -15,8 +15,10 @@
 
 #include <trace/events/padata_mt.h>
 
+#include "chunk.h"
 #include "estimate.h"
 #include "internal.h"
+#include "limits.h"
 #include "lockdep.h"
 
 /**

@@ -17,7 +17,9 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "chunk.h"
 #include "internal.h"
+#include "limits.h"
 
 /**
  * DOC: Workers and pending runs

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include "chunk.h"
 #include "estimate.h"
 #include "internal.h"
 #include "lockdep.h"

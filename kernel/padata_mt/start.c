@@ -21,8 +21,10 @@
 
 #include <trace/events/padata_mt.h>
 
+#include "chunk.h"
 #include "estimate.h"
 #include "internal.h"
+#include "limits.h"
 #include "lockdep.h"
 
 /* The cost of an index is unknown at first, and the first calls are slow. */

@@ -6,6 +6,7 @@
 #ifndef _KERNEL_QPW_INTERNAL_H
 #define _KERNEL_QPW_INTERNAL_H
 
+#include <linux/qpw_mode.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
 
@@ -13,6 +14,7 @@ struct qpw_struct;
 
 extern struct srcu_struct qpw_srcu;
 
+void qpw_publish_mode(int cpu, enum qpw_mode mode);
 bool qpw_is_housekeeper(int cpu);
 bool qpw_run_remotely(struct qpw_struct *qpw);
 

@@ -97,29 +97,20 @@
 #include <linux/cpumask.h>
 #include <linux/init.h>
 #include <linux/lockdep.h>
-#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/qpw_mode.h>
-#include <linux/rcupdate.h>
-#include <linux/sched/isolation.h>
 #include <linux/srcu.h>
-#include <linux/stop_machine.h>
-#include <linux/workqueue.h>
-#include <kunit/visibility.h>
 
 #include "internal.h"
+
+/* A drainer's read-side critical section: reading the mode and draining */
+DEFINE_SRCU(qpw_srcu);
 
 DEFINE_STATIC_KEY_FALSE(qpw_possible);
 EXPORT_SYMBOL_GPL(qpw_possible);
 
 DEFINE_PER_CPU_READ_MOSTLY(int, qpw_mode) = QPW_LOCAL;
 EXPORT_PER_CPU_SYMBOL_GPL(qpw_mode);
-
-/* A drainer's read-side critical section: reading the mode and draining */
-DEFINE_SRCU(qpw_srcu);
-
-/* Serializes changes of modes */
-static DEFINE_MUTEX(qpw_mode_lock);
 
 #ifdef CONFIG_LOCKDEP
 /* Warns if the caller must not access the cache of @cpu. */
@@ -132,94 +123,13 @@ void __qpw_check_cpu(int cpu)
 EXPORT_SYMBOL_GPL(__qpw_check_cpu);
 #endif
 
-/* Returns whether qpw/N and the wait for a grace period may run on this CPU. */
-bool qpw_is_housekeeper(int cpu)
-{
-	guard(rcu)();
-	return housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
-	       housekeeping_test_cpu(cpu, HK_TYPE_KERNEL_NOISE) &&
-	       !__qpw_is_cpu_remote(cpu);
-}
-
-static void qpw_publish_mode(int cpu, enum qpw_mode mode)
+void qpw_publish_mode(int cpu, enum qpw_mode mode)
 {
 	/* Code that still finds the key disabled would not read the mode. */
 	lockdep_assert(mode == QPW_LOCAL || static_key_enabled(&qpw_possible));
 	/* Pairs with the acquire in qpw_mode_of(). */
 	smp_store_release(per_cpu_ptr(&qpw_mode, cpu), mode);
 }
-
-/* Runs in the stopper thread: no critical section of this CPU is in progress. */
-static int qpw_enter_mode(void *arg)
-{
-	qpw_publish_mode(smp_processor_id(), (long)arg);
-	return 0;
-}
-
-static int qpw_change_mode(int cpu, enum qpw_mode mode)
-{
-	if (cpu_online(cpu))
-		return stop_one_cpu(cpu, qpw_enter_mode, (void *)(long)mode);
-	qpw_publish_mode(cpu, mode);
-	return 0;
-}
-
-static long qpw_wait_for_drainers(void *unused)
-{
-	synchronize_srcu(&qpw_srcu);
-	/* Drainers that take a raw spinlock, see qpw_owner_needs_lock() */
-	synchronize_rcu();
-	return 0;
-}
-
-static int qpw_any_housekeeper(void)
-{
-	int cpu;
-
-	for_each_online_cpu(cpu)
-		if (qpw_is_housekeeper(cpu))
-			return cpu;
-	return cpumask_any(cpu_online_mask);
-}
-
-static int qpw_leave_remote(int cpu)
-{
-	qpw_publish_mode(cpu, QPW_LEAVING);
-	work_on_cpu(qpw_any_housekeeper(), qpw_wait_for_drainers, NULL);
-	return qpw_change_mode(cpu, QPW_LOCAL);
-}
-
-/**
- * qpw_set_remote - Put a CPU into remote mode or back into local mode
- * @cpu: Any possible CPU, online or not.
- * @remote: Whether other CPUs may drain its caches.
- *
- * Context: Process context, may sleep.  Must not be called from a QPW work
- * function.  Takes the CPU hotplug lock.
- *
- * Return: 0 on success or if @cpu is in that mode already, -EINVAL if @cpu does
- * not exist, -ENOMEM or -EINTR if qpw/N cannot be started on PREEMPT_RT.
- */
-int qpw_set_remote(int cpu, bool remote)
-{
-	int err;
-
-	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
-		return -EINVAL;
-
-	guard(cpus_read_lock)();
-	guard(mutex)(&qpw_mode_lock);
-	if (remote && !static_key_enabled(&qpw_possible))
-		static_branch_enable_cpuslocked(&qpw_possible);
-	if (qpw_mode_of(cpu) == (remote ? QPW_REMOTE : QPW_LOCAL))
-		return 0;
-	err = remote ? qpw_start_worker(cpu) : 0;
-	if (err)
-		return err;
-	return remote ? qpw_change_mode(cpu, QPW_REMOTE) :
-			qpw_leave_remote(cpu);
-}
-EXPORT_SYMBOL_IF_KUNIT(qpw_set_remote);
 
 /**
  * qpw_start_remote - Put CPUs into remote mode at boot

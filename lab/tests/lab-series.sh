@@ -349,7 +349,8 @@ test_bisect_misses_a_suite_that_did_not_run() {
 	END
 	lab bisect
 	sed -i 's/tests_of_new/tests_of_old/' "$BUILD/ran"
-	refuses 'the KUnit suite tests_of_new did not run' lab bisect
+	lab bisect		# what passed is not tried again
+	refuses 'the KUnit suite tests_of_new did not run' lab bisect AGAIN=1
 }
 
 test_topics_that_do_not_add_up_are_refused() {
@@ -549,6 +550,26 @@ test_mail_applies_and_gives_the_same_tree() {
 	make_am
 	am "$BUILD"/mail/pages/0001* "$BUILD"/mail/engine/0001* # in any order
 	same "$(in_tree rev-parse 'HEAD^{tree}')" "$(git -C "$T/am" rev-parse 'HEAD^{tree}')"
+}
+
+# What a patch says between its `---` and its files is in the mail, but in no commit
+test_notes_stay_with_their_patch() {
+	make_project
+	local before mails=$BUILD/mail
+	sed -i 's/^---$/---\nSeen to fail:\n\n - once\n/' "$patches/engine/kernel-bring-new.patch"
+	before=$(stored)
+	lab tree
+	same '' "$(in_tree log --grep='Seen to fail')"
+	echo 'int new_10;' >>"$tree/kernel/new.c"
+	lab sync
+	[ "$before" != "$(stored)" ]
+	sed -n '/^---$/,/^New-file/p' "$patches/engine/kernel-bring-new.patch" >"$T/got"
+	printf -- '---\nSeen to fail:\n\n - once\n\nNew-file: kernel/new.c\n' | diff - "$T/got"
+	lab mail
+	sed -n '/^---$/,/^ [a-z].* | /p' "$mails/engine/0001-kernel-bring-new.patch" >"$T/got"
+	grep -q '^    Seen to fail:$' "$T/got"
+	grep -q '^     - once$' "$T/got"
+	same '' "$(grep -rl Notes "$mails/pages")"
 }
 
 test_mail_has_the_tags_that_the_sender_asks_for() {

@@ -105,22 +105,30 @@ about_our_lines() {
 		}' <(in_tree diff-tree -p -U0 --no-renames "$base" series) -
 }
 
-# Compile what the series touches with W=1 and sparse, in an object folder apart. The
-# kernel passes by a sparse that does not know __typeof_unqual__, as 0.6.4 does not.
+# Compile what the series touches with W=1 and sparse, in object folders apart: *_rt.c is
+# for PREEMPT_RT. The kernel passes by a sparse that does not know __typeof_unqual__, as
+# 0.6.4 does not.
 lint_objects() {
+	lint lint qemu < <(objects_touched | grep -v '_rt\.o$')
+	lint lint-rt qemu-rt < <(objects_touched | grep '_rt\.o$')
+}
+
+objects_touched() { touched '*.c' | grep -v '^tools/' | sed 's/c$/o/'; }
+
+lint() { # FOLDER CONFIG < OBJECTS
 	local objects sparse='sparse\ -D__typeof_unqual__=__typeof__'
 
-	mapfile -t objects < <(touched '*.c' | grep -v '^tools/' | sed 's/c$/o/')
-	(cd "$BUILD/$BASE/lint" && rm -f "${objects[@]}") 2>/dev/null || true
-	CONFIG=qemu OUT=$ROOM/lint SRC=$TREE FLAGS="W=1 C=1 CHECK=$sparse" TARGETS="${objects[*]}" \
+	mapfile -t objects
+	(cd "$ROOM/$1" && rm -f "${objects[@]}") 2>/dev/null || true
+	CONFIG=$2 OUT=$ROOM/$1 SRC=$TREE FLAGS="W=1 C=1 CHECK=$sparse" TARGETS="${objects[*]}" \
 		"$LAB/kernel.sh"
+	grep -q '^  CHECK ' "$LOG/build-$1.log"	# or sparse never ran
 }
 
 test_sparse_and_W1() {
 	lint_objects >"$T/out" 2>&1 || { cat "$T/out"; return 1; }
-	grep -q '^  CHECK ' "$LOG/build-lint.log"	# or sparse never ran
 	# sparse 0.6.4 says that of every MODULE_LICENSE() in 7.3
-	about_our_lines <"$LOG/build-lint.log" |
+	cat "$LOG"/build-lint{,-rt}.log | about_our_lines |
 		sed '/error: bad constant expression/d' | tee "$T/ours"
 	[ ! -s "$T/ours" ]
 }

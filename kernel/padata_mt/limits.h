@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * limits.h - how many helpers all jobs may have together, and which callers get none
+ */
+
+#ifndef _KERNEL_PADATA_MT_LIMITS_H
+#define _KERNEL_PADATA_MT_LIMITS_H
+
+#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/cpumask.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/sched/rt.h>
+
+#include "internal.h"
+
+/* The limit for the helpers of all jobs.  Each caller needs a CPU, too. */
+static inline unsigned int padata_mt_limit(unsigned int callers)
+{
+	unsigned int cpus = num_online_cpus();
+
+	return min(cpus - min(cpus, callers),
+		   READ_ONCE(padata_mt_max_helpers));
+}
+
+/* CPUs went offline, or the administrator lowered max_helpers. */
+static inline bool padata_mt_exceeds(unsigned int callers)
+{
+	return READ_ONCE(padata_mt_pool.helping) > padata_mt_limit(callers);
+}
+
+static inline bool padata_mt_has_room(void)
+{
+	return padata_mt_pool.helping <
+	       padata_mt_limit(atomic_read(&padata_mt_pool.callers));
+}
+
+/*
+ * Helpers run at nice 19.  A real-time or deadline caller would wait for them, and
+ * they would take CPU time from the peers of a SCHED_IDLE caller.
+ */
+static inline bool padata_mt_is_served(const struct task_struct *task)
+{
+	/* The policy may change at any time; the next check sees that. */
+	int policy = data_race(task->policy);
+
+	return policy == SCHED_NORMAL || policy == SCHED_BATCH ||
+	       policy == SCHED_EXT;
+}
+
+/* A caller that has inherited a real-time priority works alone, too. */
+static inline bool padata_mt_may_have_helpers(void)
+{
+	/* Priority inheritance can change this at any time; checked after each chunk. */
+	return padata_mt_is_served(current) && !data_race(rt_or_dl_task(current));
+}
+
+#endif /* _KERNEL_PADATA_MT_LIMITS_H */
