@@ -150,6 +150,7 @@ test_codespell() {
 	series_entries | while read -r patch; do
 		patch=$(patch_path "$patch")
 		patch_message "$patch"
+		patch_notes "$patch"
 		patch_diff "$patch" | sed -n 's/^+//p'
 	done >"$T/patches.txt"
 	cd "$TOP"
