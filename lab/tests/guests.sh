@@ -120,7 +120,7 @@ slab_reports() { # SELFTESTS
 	done
 	boot 'qemu-debug qpw=1' "$guest" qemu-debug 4 \
 		'kunit.enable=0 qpw=1 init_on_free=1 TEST=qpw:slab.sh'
-	require 'qemu-debug qpw=1' 'caches are destroyed with nothing left$'
+	require 'qemu-debug qpw=1' 'caches are empty when they are destroyed$'
 }
 
 # Lockdep and its like have nothing to say, unless there is something to say
@@ -147,7 +147,7 @@ qemu-debug() {
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
 	require 'qemu-debug qpw=cpus:3' 'bound to an isolated CPU: no helper'
 	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
-	require 'qemu-debug qpw=cpus:3' 'also while CPUs go off and on$'
+	require 'qemu-debug qpw=cpus:3' 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
 	slab_reports "$guest"
 	one_cpu qemu-debug
 }
@@ -177,12 +177,12 @@ qemu-rt() {
 	require 'qemu-rt qpw=cpus:3' 'bound to an isolated CPU: no helper'
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
-	require 'qemu-rt qpw=cpus:3' 'drains get on at context switches$'
-	require 'qemu-rt qpw=cpus:3' 'also if call_rcu.. had to be deferred$'
+	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. makes progress at context switches during drains$'
+	require 'qemu-rt qpw=cpus:3' 'waits for frees with a deferred call_rcu..$'
 	boot 'qemu-rt qpw=0' "$guest" qemu-rt 4 \
 		'kunit.enable=0 qpw=0 init_on_free=1 TEST=qpw:slab.sh'
 	require 'qemu-rt qpw=0' 'kfree_nolock.. frees to the sheaves$'
-	require 'qemu-rt qpw=0' 'drains get on at context switches$'
+	require 'qemu-rt qpw=0' 'kfree_nolock.. makes progress at context switches during drains$'
 	boot 'qemu-rt isolated' "$guest" qemu-rt 4 \
 		"kunit.enable=0 $ISOLATED TEST=qpw:boot.sh,qpw:isolation.sh"
 	require 'qemu-rt isolated' 'destroy_cache does not wait for a SCHED_FIFO task$'
@@ -202,7 +202,7 @@ qemu-bench() {
 	boot 'qemu-bench' "$guest" qemu-bench 4 \
 		'kunit.filter_glob=qpw.*load TEST=qpw:storm.sh,qpw:sysfs.sh'
 	require 'qemu-bench' 'qt_test_load.remote mode$'
-	require 'qemu-bench' 'so do they while CPUs go off and on$'
+	require 'qemu-bench' 'drains leave no page lost or locked during CPU hotplug$'
 }
 
 # Ours, and all of the files that the series converts
@@ -235,7 +235,7 @@ qemu-kcsan() {
 	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not disturb CPU 3$'
 	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not wait for a SCHED_FIFO task$'
 	require 'qemu-kcsan qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
-	require 'qemu-kcsan qpw=cpus:3' 'also while CPUs go off and on$'
+	require 'qemu-kcsan qpw=cpus:3' 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
 }
 
 # Four nodes, more threads than pages, and values that are no number of threads
@@ -346,8 +346,8 @@ qpw_forms() { # GUEST
 	while read -r remote warnings arguments; do
 		boot "qemu $arguments" "$guest" qemu 4 \
 			"kunit.enable=0 $arguments TEST=qpw:boot.sh"
-		require "qemu $arguments" "CPUs in remote mode: $remote\$"
-		require "qemu $arguments" "warnings: $warnings\$"
+		require "qemu $arguments" "sysfs lists the CPUs that qpw= selects: $remote\$"
+		require "qemu $arguments" "warnings about the value of qpw=: $warnings\$"
 	done <<-END
 		none 0 qpw=auto
 		3 0 isolcpus=domain,3
@@ -375,14 +375,14 @@ qpw_modes() { # GUEST
 	while read -r setting remote by; do
 		boot "qemu qpw=$setting" "$guest" qemu 4 \
 			"kunit.enable=0 qpw=$setting init_on_free=1 TEST=$QPW_TESTS"
-		require "qemu qpw=$setting" "CPUs in remote mode: $remote\$"
+		require "qemu qpw=$setting" "sysfs lists the CPUs that qpw= selects: $remote\$"
 		require "qemu qpw=$setting" "flush_buffers $by CPU 3\$"
-		require "qemu qpw=$setting" 'CPUs keep their mode while off$'
-		require "qemu qpw=$setting" 'CPUs that go off leave nothing$'
-		require "qemu qpw=$setting" 'also while CPUs go off and on$'
-		require "qemu qpw=$setting" 'also if call_rcu.. had to be deferred$'
+		require "qemu qpw=$setting" 'CPUs keep their mode while offline$'
+		require "qemu qpw=$setting" 'CPUs that go offline leave no page lost or locked$'
+		require "qemu qpw=$setting" 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
+		require "qemu qpw=$setting" 'waits for frees with a deferred call_rcu..$'
 		require "qemu qpw=$setting" 'kfree_nolock.. frees to the sheaves$'
-		require "qemu qpw=$setting" 'drains get on at context switches$'
+		require "qemu qpw=$setting" 'kfree_nolock.. makes progress at context switches during drains$'
 	done <<-END
 		0 none disturbs
 		1 0-3 does not disturb
@@ -392,10 +392,10 @@ qpw_modes() { # GUEST
 
 # The tests notice warnings, also on a kernel that is tainted already
 qpw_trouble() { # GUEST
-	EXPECT='WARNING: ([^ ]*drivers/misc/lkdtm/|possible complaint of )' boot 'qemu trouble' "$1" \
+	EXPECT='WARNING: ([^ ]*drivers/misc/lkdtm/|test message of )' boot 'qemu trouble' "$1" \
 		qemu 2 'kunit.enable=0 PROVOKE=warning TEST=qpw:trouble.sh'
-	require 'qemu trouble' 'so is one on a tainted kernel$'
-	require 'qemu trouble' 'so is one that only the log has$'
+	require 'qemu trouble' 'a warning is detected on a tainted kernel$'
+	require 'qemu trouble' 'a warning is detected that only the log shows$'
 }
 
 # A task that wants an isolated CPU for itself; without QPW it does not get that

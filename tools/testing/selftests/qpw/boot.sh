@@ -121,15 +121,15 @@ is_warned_about()
 
 setup
 log=$(dmesg) || skip "cannot read the kernel log"
-printf '%s\n' "$log" | grep -q 'Linux version' || skip "the log of the boot is lost"
+printf '%s\n' "$log" | grep -q 'Linux version' || skip "the boot log is lost"
 value=$(value)
 warned=0
 is_good "$value" || warned=1
 remote=$(cat $CPUS/qpw)
 
 ktap_set_plan 4
-ktap_test_result "CPUs in remote mode: ${remote:-none}" is_in_sysfs
-ktap_test_result "the log names them, and says nothing without them" is_in_log
-ktap_test_result "debugfs agrees" is_in_debugfs
-ktap_test_result "warnings: $warned" is_warned_about "$warned"
+ktap_test_result "sysfs lists the CPUs that qpw= selects: ${remote:-none}" is_in_sysfs
+ktap_test_result "the kernel log lists the CPUs in remote mode, if any" is_in_log
+ktap_test_result "debugfs and sysfs show the same modes" is_in_debugfs
+ktap_test_result "warnings about the value of qpw=: $warned" is_warned_about "$warned"
 ktap_finished

@@ -111,11 +111,11 @@ report()
 	called=$(events csd_function_entry func=invalidate_bh_lru)
 	works=$(events workqueue_execute_start)
 	switches=$(events sched_switch)
-	ktap_print_msg "$1: $queued works queued for CPU $cpu, $remote done" \
-		"elsewhere, $called calls, $works works run there," \
-		"$switches switches"
+	ktap_print_msg "$1: $queued work items queued for CPU $cpu, $remote" \
+		"run by other CPUs; on CPU $cpu: $called function calls," \
+		"$works work items run, $switches context switches"
 	[ "$switches" = 0 ] ||
-		ktap_print_msg "switched to: $(tasks_switched_to)"
+		ktap_print_msg "CPU $cpu switched to: $(tasks_switched_to)"
 }
 
 is_quiet()
@@ -288,12 +288,12 @@ setup
 need_task
 choose_cpu
 others=$(online_cpus | grep -vxF "$cpu" | list)
-[ -n "$others" ] || skip "needs 2 CPUs"
+[ -n "$others" ] || skip "requires 2 online CPUs"
 ! is_in isolated || ! is_in nohz_full || isolated=1
-taskset -p -c "$others" $$ >/dev/null || skip "needs taskset"
+taskset -p -c "$others" $$ >/dev/null || skip "requires taskset"
 load
-make_mount || skip "needs mke2fs, a loop device and ext4"
-make_trace || skip "needs tracefs and its events"
+make_mount || skip "requires mke2fs, a loop device and ext4"
+make_trace || skip "requires tracefs and workqueue, sched, qpw and csd events"
 unevictable=$(cat $UNEVICTABLE) && echo 0 >$UNEVICTABLE
 
 operations="drop_caches compact_memory shrink_slab destroy_cache"
@@ -303,8 +303,8 @@ else
 	mode=local effect=disturbs wait=waits
 fi
 
-occupy || skip "cannot occupy CPU $cpu"
-ktap_print_msg "CPU $cpu, $mode mode${isolated:+, isolated}"
+occupy || skip "cannot run a task on CPU $cpu"
+ktap_print_msg "CPU $cpu is in $mode mode${isolated:+, isolated and nohz_full}"
 ktap_set_plan 10
 for operation in $operations; do
 	ktap_test_result "$operation $(words "$effect") CPU $cpu" \
@@ -312,7 +312,7 @@ for operation in $operations; do
 done
 # Isolated CPUs in local mode cache no buffer heads.
 if [ $mode = local ] && is_in isolated; then
-	ktap_test_skip "flush_buffers: no buffer heads on an isolated CPU"
+	ktap_test_skip "flush_buffers $(words "$effect") CPU $cpu: it caches no buffer heads"
 else
 	ktap_test_result "flush_buffers $(words "$effect") CPU $cpu" \
 		"$effect" flush_buffers
@@ -325,8 +325,9 @@ if [ -n "$isolated" ] && set_free && occupy 1; then
 			"$wait" "$operation"
 	done
 else
+	reason="requires an isolated nohz_full CPU without real-time throttling"
 	for operation in $operations destroy_deferred; do
-		ktap_test_skip "$operation: no isolated CPU for SCHED_FIFO"
+		ktap_test_skip "$operation $(words "$wait") for a SCHED_FIFO task: $reason"
 	done
 fi
 ktap_finished

@@ -68,9 +68,9 @@ total()
 		END { print sum + 0 }' "$STATS"
 }
 
-# trouble: what the kernel has complained of so far.  Any new complaint changes it, even
-# if the kernel is already tainted: the counters and, for what they do not count, the
-# lines of the log since setup.
+# trouble: the warnings of the kernel so far.  Any new warning changes the output, even if
+# the kernel is already tainted: the counters and, for what they do not count, the lines
+# of the log since setup.
 trouble()
 {
 	cat /sys/kernel/warn_count /sys/kernel/oops_count 2>/dev/null
@@ -107,9 +107,9 @@ restore()
 setup()
 {
 	ktap_print_header
-	[ "$(id -u)" = 0 ] || skip "must be root"
-	[ -e "$CPUS/qpw" ] || skip "the kernel has no CONFIG_QPW"
-	[ -e "$STATS" ] || skip "needs debugfs"
+	[ "$(id -u)" = 0 ] || skip "requires root"
+	[ -e "$CPUS/qpw" ] || skip "requires CONFIG_QPW"
+	[ -e "$STATS" ] || skip "requires debugfs"
 	echo "$MARK" >/dev/kmsg
 	scratch=$(mktemp -d)
 	trap 'restore; rm -r "$scratch"' EXIT

@@ -54,7 +54,7 @@ frees_to_sheaves()
 	before=$(freed_to_sheaves)
 	ask nolock "$objects" "$1" || return 1
 	freed=$(($(freed_to_sheaves) - before))
-	ktap_print_msg "CPU $1: $freed of $objects went to sheaves"
+	ktap_print_msg "CPU $1: $freed of $objects objects were freed to sheaves"
 	[ "$freed" -eq "$objects" ]
 }
 
@@ -78,7 +78,7 @@ frees_at_switches()
 		status=$?
 		kill $!
 		[ "$status" = 0 ] || return 1
-		ktap_print_msg "CPU $cpu: $(cat $TRIGGER/switch) freed at switches"
+		ktap_print_msg "CPU $cpu: $(cat $TRIGGER/switch) objects freed at context switches"
 		[ "$(cat $TRIGGER/switch)" -gt 0 ] || return 1
 	done
 	is_fine
@@ -103,42 +103,43 @@ restore()
 
 CACHE=/sys/kernel/slab/qpw_trigger_nolock
 PROVE=/proc/sys/kernel/prove_locking
+none="no CPU can go offline"
 
 setup
 load
-grep -qw init_on_free=1 /proc/cmdline || wiped="boot with init_on_free=1"
+grep -qw init_on_free=1 /proc/cmdline || wiped="requires init_on_free=1"
 trouble_before=$(trouble)
 
 ktap_set_plan 7
-ktap_test_result "caches are destroyed with nothing left" destroys
+ktap_test_result "caches are empty when they are destroyed" destroys
 if [ -n "$(pluggable_cpus)" ]; then
-	ktap_test_result "so are caches while CPUs go off and on" \
+	ktap_test_result "caches are empty when they are destroyed during CPU hotplug" \
 		while_toggling destroys
 else
-	ktap_test_skip "so are caches while CPUs go off and on: none does"
+	ktap_test_skip "caches are empty when they are destroyed during CPU hotplug: $none"
 fi
 if [ ! -e "$CACHE/free_fastpath" ]; then
-	ktap_test_skip "kfree_nolock() frees to the sheaves: needs CONFIG_SLUB_STATS"
+	ktap_test_skip "kfree_nolock() frees to the sheaves: requires CONFIG_SLUB_STATS"
 elif [ "$(cat "$CACHE/sheaf_capacity")" = 0 ]; then
-	ktap_test_skip "kfree_nolock() frees to the sheaves: the cache has none"
+	ktap_test_skip "kfree_nolock() frees to the sheaves: the cache has no sheaves"
 else
 	ktap_test_result "kfree_nolock() frees to the sheaves" frees_without_lock
 fi
-ktap_test_result "kfree_nolock() and drains get on at context switches" \
+ktap_test_result "kfree_nolock() makes progress at context switches during drains" \
 	without_lockdep frees_at_switches
 if [ -n "${wiped-}" ]; then
-	ktap_test_skip "objects are gone after the barrier: $wiped"
-	ktap_test_skip "also while CPUs go off and on: $wiped"
-	ktap_test_skip "also if call_rcu() had to be deferred: $wiped"
+	ktap_test_skip "kvfree_rcu_barrier() waits for all frees: $wiped"
+	ktap_test_skip "kvfree_rcu_barrier() waits for all frees during CPU hotplug: $wiped"
+	ktap_test_skip "kvfree_rcu_barrier() waits for frees with a deferred call_rcu(): $wiped"
 else
-	ktap_test_result "objects are gone after the barrier" barrier_waits
+	ktap_test_result "kvfree_rcu_barrier() waits for all frees" barrier_waits
 	if [ -n "$(pluggable_cpus)" ]; then
-		ktap_test_result "also while CPUs go off and on" \
+		ktap_test_result "kvfree_rcu_barrier() waits for all frees during CPU hotplug" \
 			while_toggling barrier_waits
 	else
-		ktap_test_skip "also while CPUs go off and on: none does"
+		ktap_test_skip "kvfree_rcu_barrier() waits for all frees during CPU hotplug: $none"
 	fi
-	ktap_test_result "also if call_rcu() had to be deferred" \
+	ktap_test_result "kvfree_rcu_barrier() waits for frees with a deferred call_rcu()" \
 		barrier_waits_for_deferred
 fi
 ktap_finished

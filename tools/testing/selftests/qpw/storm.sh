@@ -9,6 +9,7 @@
 . "$(dirname "$0")"/qpw_lib.sh
 
 ROUNDS=200
+none="no CPU can go offline"
 
 drain()
 {
@@ -59,8 +60,8 @@ leaves_nothing()
 {
 	try 20 is_as_before
 	status=$?
-	ktap_print_msg "$strays, nr_mlock $locked_before, then $locked," \
-		"nr_unevictable $unevictable_before, then $unevictable"
+	ktap_print_msg "pages: $strays, nr_mlock: $locked_before before, $locked after," \
+		"nr_unevictable: $unevictable_before before, $unevictable after"
 	[ "$status" = 0 ] && [ "$(trouble)" = "$trouble_before" ]
 }
 
@@ -90,8 +91,8 @@ storm()
 		grew queued "$queued" "$(local_cpus)"; do
 		[ "$drains" -lt 1000 ] || return 1
 	done
-	ktap_print_msg "$drains drains, $(($(total queued) - queued)) works" \
-		"queued, $(($(total remote_runs) - remote)) done by others"
+	ktap_print_msg "$drains drains, $(($(total queued) - queued)) work items" \
+		"queued, $(($(total remote_runs) - remote)) run by other CPUs"
 }
 
 weathers()
@@ -119,19 +120,19 @@ leaves_nothing_off()
 
 setup
 need_task
-[ -e /proc/sys/vm/compact_memory ] || skip "needs CONFIG_COMPACTION"
-[ -e /proc/kpageflags ] || skip "needs CONFIG_PROC_PAGE_MONITOR"
+[ -e /proc/sys/vm/compact_memory ] || skip "requires CONFIG_COMPACTION"
+[ -e /proc/kpageflags ] || skip "requires CONFIG_PROC_PAGE_MONITOR"
 look
 locked_before=$locked unevictable_before=$unevictable
 trouble_before=$(trouble)
 
 ktap_set_plan 3
-ktap_test_result "mlock and munmap during drains leave nothing" weathers
+ktap_test_result "drains leave no page lost or locked" weathers
 if [ -n "$(pluggable_cpus)" ]; then
-	ktap_test_result "so do they while CPUs go off and on" weathers_hotplug
-	ktap_test_result "CPUs that go off leave nothing" leaves_nothing_off
+	ktap_test_result "drains leave no page lost or locked during CPU hotplug" weathers_hotplug
+	ktap_test_result "CPUs that go offline leave no page lost or locked" leaves_nothing_off
 else
-	ktap_test_skip "so do they while CPUs go off and on: none does"
-	ktap_test_skip "CPUs that go off leave nothing: none does"
+	ktap_test_skip "drains leave no page lost or locked during CPU hotplug: $none"
+	ktap_test_skip "CPUs that go offline leave no page lost or locked: $none"
 fi
 ktap_finished

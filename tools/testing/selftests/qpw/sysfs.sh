@@ -47,12 +47,12 @@ keeps_offline_cpus()
 
 setup
 ktap_set_plan 4
-ktap_test_result "a list on one line" has_form
-ktap_test_result "read-only" is_read_only
-ktap_test_result "agrees with debugfs" agrees_with_debugfs
+ktap_test_result "the file has one line, with a CPU list" has_form
+ktap_test_result "the file is read-only" is_read_only
+ktap_test_result "sysfs and debugfs list the same CPUs in remote mode" agrees_with_debugfs
 if [ -n "$(pluggable_cpus)" ]; then
-	ktap_test_result "CPUs keep their mode while off" keeps_offline_cpus
+	ktap_test_result "CPUs keep their mode while offline" keeps_offline_cpus
 else
-	ktap_test_skip "CPUs keep their mode while off: no CPU goes off"
+	ktap_test_skip "CPUs keep their mode while offline: no CPU can go offline"
 fi
 ktap_finished

@@ -38,7 +38,7 @@ warn()
 # A report that neither taints the kernel nor is counted leaves only a line in the log.
 report()
 {
-	echo "WARNING: possible complaint of $0" >/dev/kmsg
+	echo "WARNING: test message of $0" >/dev/kmsg
 }
 
 is_tainted()
@@ -52,12 +52,12 @@ notices_when_tainted()
 }
 
 setup
-[ "$PROVOKE" = warning ] || skip "warnings are provoked only with PROVOKE=warning"
-[ -w "$LKDTM" ] || skip "needs CONFIG_LKDTM"
+[ "$PROVOKE" = warning ] || skip "requires PROVOKE=warning"
+[ -w "$LKDTM" ] || skip "requires CONFIG_LKDTM"
 
 ktap_set_plan 4
-ktap_test_result "no warning: none is seen" is_silent
-ktap_test_result "a warning is seen" notices warn
-ktap_test_result "so is one on a tainted kernel" notices_when_tainted warn
-ktap_test_result "so is one that only the log has" notices_when_tainted report
+ktap_test_result "no warning is detected if there is none" is_silent
+ktap_test_result "a warning is detected" notices warn
+ktap_test_result "a warning is detected on a tainted kernel" notices_when_tainted warn
+ktap_test_result "a warning is detected that only the log shows" notices_when_tainted report
 ktap_finished

@@ -434,7 +434,7 @@ static int trigger_race_once(struct trigger_run *run, u64 cpu)
 	trigger_race.cpu = -1;
 	if (!alive)
 		return 0;
-	pr_info("%u old objects outlived kvfree_rcu_barrier()\n", alive);
+	pr_info("%u objects freed before the flush outlived kvfree_rcu_barrier()\n", alive);
 	return -EIO;
 }
 
