@@ -136,16 +136,16 @@ qemu-debug() {
 	lockdep_reports qemu-debug migration
 	lockdep_reports qemu-debug deadlock
 	boot 'qemu-debug no memory' "$guest" qemu-debug 2 'kunit.enable=0 TEST=padata:memory.sh'
-	require 'qemu-debug no memory' 'without: no helper, no error'
+	require 'qemu-debug no memory' 'without memory: the job succeeds without helpers'
 	for first in lock alone locked; do
 		EXPECT='WARNING: possible circular locking dependency detected' \
 			boot "qemu-debug deadlock, $first first" "$guest" qemu-debug 2 \
 			"kunit.enable=0 TEST=padata:lockdep.sh PROVOKE=$first"
-		require "qemu-debug deadlock, $first first" 'a report'
+		require "qemu-debug deadlock, $first first" 'the second half of the deadlock .* is reported$'
 	done
 	boot 'qemu-debug qpw=cpus:3' "$guest" qemu-debug 4 \
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
-	require 'qemu-debug qpw=cpus:3' 'bound to an isolated CPU: no helper'
+	require 'qemu-debug qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
 	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-debug qpw=cpus:3' 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
 	slab_reports "$guest"
@@ -174,7 +174,7 @@ qemu-rt() {
 	lockdep_reports qemu-rt deadlock
 	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
-	require 'qemu-rt qpw=cpus:3' 'bound to an isolated CPU: no helper'
+	require 'qemu-rt qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. makes progress at context switches during drains$'
@@ -230,7 +230,7 @@ qemu-kcsan() {
 	require 'qemu-kcsan' qpw
 	boot 'qemu-kcsan qpw=cpus:3' "$guest" qemu-kcsan 4 \
 		"kunit.autorun=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
-	require 'qemu-kcsan qpw=cpus:3' 'bound to an isolated CPU: no helper'
+	require 'qemu-kcsan qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
 	require 'qemu-kcsan qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not disturb CPU 3$'
 	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not wait for a SCHED_FIFO task$'
@@ -262,7 +262,7 @@ nodes() { # GUEST
 		'kunit.filter_glob=*_* TEST=padata:deferred_init.sh'
 	require 'qemu two nodes' pmt_test_numa
 	require 'qemu two nodes' zone_device_init
-	require 'qemu two nodes' 'one report for a node'
+	require 'qemu two nodes' 'no node is reported twice$'
 }
 
 # One CPU, which deferred init must leave to the watchdog now and then
@@ -287,55 +287,55 @@ qemu() {
 	while read -r test; do
 		require 'qemu' "$test"
 	done <<-END
-		threads are within the limits
-		caller not bound: more helpers
+		no node used more threads than allowed
+		caller not bound: at least two helpers run
 		pmt_test_becomes_rt
 		pmt_test_inherits_rt
 		pmt_test_recall_placing
 		helpers leave a CPU that becomes isolated
-		helpers leave a CPU that another partition takes
-		helpers leave when the caller.s cpuset becomes one CPU
-		caller bound to one CPU during a job: helpers leave
-		a chunk of expensive indices has its default bound
-		an error in the last chunk
-		2 CPUs are online: one helper; then more
-		max_helpers as before: more helpers
-		lifted helpers are lowered again
-		as many callers as CPUs: no helper
-		killable: another signal does not end it
-		errors are told
-		times: unload while helpers come
-		times: unload while helpers leave
+		helpers leave a CPU that another cpuset partition takes
+		helpers leave the CPUs that the caller.s cpuset loses
+		caller bound to one CPU during a job: helpers leave the other CPUs
+		a chunk of expensive indices is bounded by default
+		an error in the last chunk undoes the job
+		two CPUs online: one helper runs; all online: at least two run
+		max_helpers restored: at least two helpers run
+		lifted helpers return to nice 19 after the job
+		as many callers as CPUs: no helper runs
+		killable job: a signal that is not fatal does not end it
+		errors are traced
+		unloading is safe while helpers start
+		unloading is safe while helpers leave
 	END
 	boot 'qemu isolcpus=domain,3' "$guest" qemu 4 \
 		'kunit.enable=0 isolcpus=domain,3 TEST=padata:isolation.sh'
-	require 'qemu isolcpus=domain,3' 'bound to an isolated CPU: no helper'
+	require 'qemu isolcpus=domain,3' 'bound to an isolated CPU: no helper runs$'
 	boot 'qemu padata nohz_full=3' "$guest" qemu 4 \
 		'kunit.enable=0 nohz_full=3 TEST=padata:isolation.sh'
-	require 'qemu padata nohz_full=3' 'bound to an isolated CPU: no helper'
+	require 'qemu padata nohz_full=3' 'bound to an isolated CPU: no helper runs$'
 	# Only the caller: a helper that sleeps as an idle task does is none of its business
 	EXPECT='INFO: task sh:[0-9]+ blocked for more than' boot 'qemu hung task' "$guest" qemu 2 \
 		'kunit.enable=0 PROVOKE=hung_task TEST=padata:hung_task.sh'
-	require 'qemu hung task' 'a wait longer than the limit: a report'
+	require 'qemu hung task' 'a wait longer than the limit is reported$'
 	# Enough memory that one thread would take 100 ms
 	MEM=32G boot 'qemu deferred init' "$guest" qemu 4 \
 		'kunit.enable=0 TEST=padata:deferred_init.sh'
-	require 'qemu deferred init' 'several threads where there are several CPUs'
+	require 'qemu deferred init' 'nodes that took 100 ms used several threads$'
 	hugetlb
 	nodes "$guest"
 	for setting in 1 2 0 -3 abc; do
 		boot "qemu deferred_init_threads=$setting" "$guest" qemu 4 \
 			"kunit.enable=0 deferred_init_threads=$setting TEST=padata:deferred_init.sh"
-		require "qemu deferred_init_threads=$setting" 'threads are within the limits'
+		require "qemu deferred_init_threads=$setting" 'no node used more threads than allowed$'
 	done
 	boot 'qemu kunit.autorun=0' "$LAB/guest/kunit" qemu 4 kunit.autorun=0
 	require 'qemu kunit.autorun=0' padata_mt
 	MEM=3G boot 'qemu pmem' "$guest" qemu 2 \
 		'kunit.enable=0 memmap=1G!1G TEST=padata:zone_device.sh'
-	require 'qemu pmem' 'pmem: several threads bind$'
-	require 'qemu pmem' 'pmem: the device is of use after that$'
-	require 'qemu pmem' 'devdax, map in pmem: several threads bind$'
-	require 'qemu pmem' 'devdax, map in ram: several threads bind$'
+	require 'qemu pmem' 'pmem: several threads initialise the memory map$'
+	require 'qemu pmem' 'pmem: files work after initialisation by several threads$'
+	require 'qemu pmem' 'devdax, map in pmem: several threads initialise it$'
+	require 'qemu pmem' 'devdax, map in ram: several threads initialise it$'
 }
 
 # What isolcpus=, nohz_full= and qpw= make of the CPUs. Where the value is bad, what is

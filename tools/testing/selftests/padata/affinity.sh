@@ -38,15 +38,15 @@ narrow()
 
 setup 3
 ktap_set_plan 6
-ktap_test_result "caller bound to two CPUs: a helper, on these" \
+ktap_test_result "caller bound to two CPUs: a helper runs only there" \
 	stay_on "$(nth_cpu 1)" "$(nth_cpu 2)"
-ktap_test_result "caller bound to two other CPUs: a helper, on these" \
+ktap_test_result "caller bound to two other CPUs: a helper runs only there" \
 	stay_on "$(nth_cpu 1)" "$(nth_cpu '$')"
-ktap_test_result "caller bound to one CPU: no helper" \
+ktap_test_result "caller bound to one CPU: no helper runs" \
 	stay_away "$(nth_cpu 2)"
-ktap_test_result "caller not bound: more helpers" are_free_again
-ktap_test_result "caller bound to one CPU during a job: helpers leave" \
+ktap_test_result "caller not bound: at least two helpers run" are_free_again
+ktap_test_result "caller bound to one CPU during a job: helpers leave the other CPUs" \
 	narrow "$(nth_cpu 1)"
-ktap_test_result "caller bound to two CPUs during a job: helpers follow" \
+ktap_test_result "caller bound to two CPUs during a job: helpers leave the other CPUs" \
 	narrow "$(nth_cpu 2),$(nth_cpu 3)"
 ktap_finished

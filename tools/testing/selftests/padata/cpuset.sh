@@ -50,7 +50,7 @@ leave()
 	most=$(($(begun "$cpu") + $(get job threads) - 1))
 	goes_on || return 1
 	stop || return 1
-	ktap_print_msg "CPU $cpu: $(begun "$cpu") chunks, at most $most"
+	ktap_print_msg "CPU $cpu: $(begun "$cpu") chunks begun, at most $most allowed"
 	[ "$(begun "$cpu")" -le "$most" ] && job_is err=-4 broken=0
 }
 
@@ -77,15 +77,15 @@ restore()
 
 setup 3
 { [ -n "$CGROUPS" ] && echo +cpuset >"$CGROUPS/cgroup.subtree_control"; } ||
-	skip "needs the cpuset controller of cgroup v2"
-mkdir "$SET" || skip "cannot make a cgroup"
+	skip "requires the cpuset controller of cgroup v2"
+mkdir "$SET" || skip "cannot create a cgroup"
 
 ktap_set_plan 4
 ktap_test_result "helpers stay within the caller's cpuset" \
 	stay_within "$(nth_cpu 2)" "$(nth_cpu 3)"
-ktap_test_result "helpers leave when the caller's cpuset becomes one CPU" \
+ktap_test_result "helpers leave the CPUs that the caller's cpuset loses" \
 	narrow "$(nth_cpu 1)" "$(nth_cpu '$')"
-ktap_test_result "helpers leave a CPU that another partition takes" \
+ktap_test_result "helpers leave a CPU that another cpuset partition takes" \
 	lose "$(nth_cpu 2)"
 echo member >"$SET/cpuset.cpus.partition"
 ktap_test_result "helpers leave a CPU that becomes isolated" leave

@@ -97,7 +97,7 @@ warnings()
 have_form()
 {
 	other=$(reports | grep -vxE "$FORM")
-	[ -z "$other" ] || ktap_print_msg "unexpected: $other"
+	[ -z "$other" ] || ktap_print_msg "unexpected report: $other"
 	[ -z "$other" ]
 }
 
@@ -113,7 +113,7 @@ are_within_limits()
 		while read -r node threads; do
 			limit=$(node_cpus "$node")
 			[ "$limit" -le "$cap" ] || limit=$cap
-			ktap_print_msg "node $node: $threads of $limit threads"
+			ktap_print_msg "node $node: $threads threads, at most $limit allowed"
 			[ "$threads" -ge 1 ] && [ "$threads" -le "$limit" ] ||
 				status=1
 		done
@@ -152,20 +152,20 @@ skip()
 ktap_print_header
 
 log=$(dmesg) || skip "cannot read the kernel log"
-printf '%s\n' "$log" | grep -q 'Linux version' || skip "the log of the boot is lost"
-[ -n "$(reports)" ] || skip "this kernel deferred no pages"
+printf '%s\n' "$log" | grep -q 'Linux version' || skip "the boot log is lost"
+[ -n "$(reports)" ] || skip "this boot deferred no pages"
 
 cap=$(cap)
 bad_values=$(count_bad_values)
 
 ktap_set_plan 5
-ktap_test_result "reports have the right form" have_form
-ktap_test_result "one report for a node" are_one_per_node
-ktap_test_result "threads are within the limits" are_within_limits
+ktap_test_result "reports have the documented form" have_form
+ktap_test_result "no node is reported twice" are_one_per_node
+ktap_test_result "no node used more threads than allowed" are_within_limits
 if [ -n "$(long_reports)" ]; then
-	ktap_test_result "several threads where there are several CPUs" are_several
+	ktap_test_result "nodes that took 100 ms used several threads" are_several
 else
-	ktap_test_skip "several threads where there are several CPUs"
+	ktap_test_skip "nodes that took 100 ms used several threads: no node to check"
 fi
-ktap_test_result "bad values: $bad_values, as many warnings" are_warned_about
+ktap_test_result "one warning per bad value of deferred_init_threads=: $bad_values" are_warned_about
 ktap_finished

@@ -26,9 +26,9 @@ refuses()
 
 setup 2
 ktap_set_plan 4
-ktap_test_result "an error in the first chunk" undoes 1
-ktap_test_result "an error in the middle" undoes 500
-ktap_test_result "an error in the last chunk" undoes 1000
-ktap_test_result "bad descriptions are refused" \
+ktap_test_result "an error in the first chunk undoes the job" undoes 1
+ktap_test_result "an error in the middle undoes the job" undoes 500
+ktap_test_result "an error in the last chunk undoes the job" undoes 1000
+ktap_test_result "invalid job descriptions are rejected" \
 	refuses size size= size=x size=-1 bogus=1 =1 max_threads=4294967295
 ktap_finished

@@ -45,7 +45,7 @@ jobs_are_complete()
 		is_complete 1000 || return 1
 		[ "$(get job threads)" -le "$present" ] || return 1
 	done
-	ktap_print_msg "$jobs jobs"
+	ktap_print_msg "$jobs jobs completed"
 }
 
 survive()
@@ -69,7 +69,7 @@ lose_their_cpus() # CPU CPU
 	goes_on || return 1
 	turn 1 "$1" "$2"
 	stop || return 1
-	ktap_print_msg "$(helpers_began "$1,$2") chunks elsewhere, at most 1"
+	ktap_print_msg "$(helpers_began "$1,$2") chunks begun on other CPUs, at most 1 allowed"
 	job_is err=-4 broken=0 && [ "$(helpers_began "$1,$2")" -le 1 ]
 }
 
@@ -103,12 +103,13 @@ present=$(online_cpus | wc -l)
 pluggable=$(online_cpus | while read -r cpu; do
 	[ ! -w "$CPUS/cpu$cpu/online" ] || echo "$cpu"
 done)
-[ "$(echo "$pluggable" | wc -l)" -ge 3 ] || skip "needs 3 CPUs that go off"
+[ "$(echo "$pluggable" | wc -l)" -ge 3 ] || skip "requires 3 CPUs that can go offline"
 
 ktap_set_plan 3
-ktap_test_result "jobs are complete while CPUs go off and on" survive
+ktap_test_result "jobs complete while CPUs go offline and online" survive
 # shellcheck disable=SC2046 # words are wanted
-ktap_test_result "helpers whose CPUs are gone give up" \
+ktap_test_result "helpers stop when all of their CPUs go offline" \
 	lose_their_cpus $(echo "$pluggable" | tail -n 2)
-ktap_test_result "2 CPUs are online: one helper; then more" are_as_many_as_cpus
+ktap_test_result "two CPUs online: one helper runs; all online: at least two run" \
+	are_as_many_as_cpus
 ktap_finished

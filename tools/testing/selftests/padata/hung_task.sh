@@ -38,9 +38,9 @@ is_reported()
 }
 
 setup 2
-[ "$PROVOKE" = hung_task ] || skip "a report is provoked only with PROVOKE=hung_task"
-[ -e ${SYSCTL}_timeout_secs ] || skip "needs CONFIG_DETECT_HUNG_TASK"
-[ "$(cat ${SYSCTL}_panic)" = 0 ] || skip "a report would be a panic"
+[ "$PROVOKE" = hung_task ] || skip "requires PROVOKE=hung_task"
+[ -e ${SYSCTL}_timeout_secs ] || skip "requires CONFIG_DETECT_HUNG_TASK"
+[ "$(cat ${SYSCTL}_panic)" = 0 ] || skip "requires hung_task_panic=0"
 
 timeout=$(cat ${SYSCTL}_timeout_secs)
 warnings=$(cat ${SYSCTL}_warnings)
@@ -54,6 +54,6 @@ restore()
 echo -1 >${SYSCTL}_warnings
 echo $LIMIT >${SYSCTL}_timeout_secs
 ktap_set_plan 2
-ktap_test_result "a short wait: no report" is_not_reported 100
-ktap_test_result "a wait longer than the limit: a report" is_reported $((4000 * LIMIT))
+ktap_test_result "a short wait is not reported" is_not_reported 100
+ktap_test_result "a wait longer than the limit is reported" is_reported $((4000 * LIMIT))
 ktap_finished

@@ -32,10 +32,10 @@ do_not_come()
 }
 
 setup 1
-[ -n "$ISOLATED" ] || skip "no CPU is isolated"
-[ "$(others | wc -l)" -ge 3 ] || skip "needs 3 CPUs that are not isolated"
+[ -n "$ISOLATED" ] || skip "requires an isolated CPU"
+[ "$(others | wc -l)" -ge 3 ] || skip "requires 3 CPUs that are not isolated"
 
 ktap_set_plan 2
-ktap_test_result "caller allowed all CPUs: helpers spare isolated ones" spare
-ktap_test_result "caller bound to an isolated CPU: no helper" do_not_come
+ktap_test_result "caller allowed on all CPUs: helpers avoid isolated CPUs" spare
+ktap_test_result "caller bound to an isolated CPU: no helper runs" do_not_come
 ktap_finished

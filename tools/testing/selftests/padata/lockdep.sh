@@ -49,8 +49,8 @@ reports()
 }
 
 setup 2
-[ -n "$PROVOKE" ] || skip "a report is provoked only with PROVOKE=lock, alone or locked"
-lockdep_is 1 || skip "needs CONFIG_PROVE_LOCKING, and no report yet"
+[ -n "$PROVOKE" ] || skip "requires PROVOKE=lock, alone or locked"
+lockdep_is 1 || skip "requires CONFIG_PROVE_LOCKING without an earlier report"
 
 case $PROVOKE in
 lock | alone) second=locked ;;
@@ -59,6 +59,6 @@ locked) second=lock ;;
 esac
 
 ktap_set_plan 2
-ktap_test_result "$PROVOKE: no report" says_nothing "$PROVOKE"
-ktap_test_result "then $second: a report" reports "$second"
+ktap_test_result "the first half of the deadlock ($PROVOKE) is not reported" says_nothing "$PROVOKE"
+ktap_test_result "the second half of the deadlock ($second) is reported" reports "$second"
 ktap_finished

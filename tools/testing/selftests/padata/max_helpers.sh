@@ -42,7 +42,7 @@ send_helpers_away()
 	most=$(($(helpers_began "") + $(get job threads) - 1))
 	goes_on || return 1
 	stop || return 1
-	ktap_print_msg "$(helpers_began "") chunks in helpers, at most $most"
+	ktap_print_msg "$(helpers_began "") chunks begun by helpers, at most $most allowed"
 	job_is err=-4 broken=0 && [ "$(helpers_began "")" -le "$most" ]
 }
 
@@ -59,12 +59,12 @@ restore()
 
 before=$(cat "$MAX_HELPERS")
 setup 3
-[ "$before" -ge 2 ] || skip "max_helpers is $before already"
+[ "$before" -ge 2 ] || skip "requires max_helpers of at least 2"
 
 ktap_set_plan 5
-ktap_test_result "max_helpers=0: none" allow_none
-ktap_test_result "max_helpers=1: one" allow_one
-ktap_test_result "bad values of max_helpers are refused" refuse_bad_values
-ktap_test_result "max_helpers=0 during a job: helpers leave" send_helpers_away
-ktap_test_result "max_helpers as before: more helpers" allow_more_again
+ktap_test_result "max_helpers=0: no helper runs" allow_none
+ktap_test_result "max_helpers=1: one helper runs" allow_one
+ktap_test_result "invalid values of max_helpers are rejected" refuse_bad_values
+ktap_test_result "max_helpers=0 during a job: helpers stop" send_helpers_away
+ktap_test_result "max_helpers restored: at least two helpers run" allow_more_again
 ktap_finished

@@ -47,11 +47,11 @@ with()
 
 setup 2
 [ -w $FAILSLAB/probability ] ||
-	skip "needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS"
+	skip "requires CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS"
 set_failslab probability=100 times=-1 task-filter=Y ignore-gfp-wait=N
 
 ktap_set_plan 3
-ktap_test_result "with memory: a helper" with
-ktap_test_result "without: no helper, no error" without
-ktap_test_result "with memory again: a helper" with
+ktap_test_result "with memory: a helper runs" with
+ktap_test_result "without memory: the job succeeds without helpers" without
+ktap_test_result "with memory again: a helper runs" with
 ktap_finished

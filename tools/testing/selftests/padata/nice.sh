@@ -61,10 +61,10 @@ are_lowered()
 
 setup 3
 ktap_set_plan 6
-ktap_test_result "helpers have the lowest nice value" are_lowest
-ktap_test_result "the caller keeps its nice value, 5" keeps_its_own 5
-ktap_test_result "the caller keeps its nice value, -5" keeps_its_own -5
-ktap_test_result "stragglers are lifted, one after another" are_lifted 5
-ktap_test_result "lifted helpers are lowered again" are_lowered
-ktap_test_result "helpers of the next job are not lifted" are_lowest
+ktap_test_result "helpers run at nice 19" are_lowest
+ktap_test_result "the caller stays at nice 5" keeps_its_own 5
+ktap_test_result "the caller stays at nice -5" keeps_its_own -5
+ktap_test_result "stragglers are lifted to the caller's nice value, one after another" are_lifted 5
+ktap_test_result "lifted helpers return to nice 19 after the job" are_lowered
+ktap_test_result "helpers of the next job run at nice 19" are_lowest
 ktap_finished

@@ -42,10 +42,10 @@ load()
 setup()
 {
 	ktap_print_header
-	[ "$(id -u)" = 0 ] || skip "must be root"
+	[ "$(id -u)" = 0 ] || skip "requires root"
 	[ -e "$MODULE" ] || skip "the test module was not built"
-	[ -e "$MAX_HELPERS" ] || skip "the kernel has no CONFIG_PADATA"
-	[ "$(online_cpus | wc -l)" -ge "$1" ] || skip "needs $1 CPUs"
+	[ -e "$MAX_HELPERS" ] || skip "requires CONFIG_PADATA"
+	[ "$(online_cpus | wc -l)" -ge "$1" ] || skip "requires $1 online CPUs"
 	load || skip "the test module cannot be loaded"
 	trap cleanup EXIT
 }
@@ -120,7 +120,7 @@ job_is()
 {
 	for fact; do
 		[ "$(get job "${fact%%=*}")" = "${fact#*=}" ] || {
-			ktap_print_msg "no $fact: $(echo "$report" | head -n 1)"
+			ktap_print_msg "expected $fact, got: $(echo "$report" | head -n 1)"
 			return 1
 		}
 	done
@@ -177,7 +177,8 @@ helpers_leave()
 	most=$(($(helpers_began "$1") + $(get job threads) - 1))
 	goes_on || return 1
 	stop || return 1
-	ktap_print_msg "not on CPU $1: $(helpers_began "$1") chunks, at most $most"
+	ktap_print_msg "CPUs other than $1: $(helpers_began "$1") chunks begun," \
+		"at most $most allowed"
 	[ "$(helpers_began "$1")" -le "$most" ] && job_is err=-4 broken=0
 }
 
@@ -225,6 +226,6 @@ helpers_within()
 	# shellcheck disable=SC2046 # a list
 	other=$(cpus $(helper_cpus) $(get helper allowed) |
 		grep -vxF "$(cpus "$1")")
-	[ -z "$other" ] || ktap_print_msg "helpers' CPUs: $other"
+	[ -z "$other" ] || ktap_print_msg "unexpected CPUs of helpers: $other"
 	[ -z "$other" ]
 }

@@ -28,7 +28,7 @@ run_together()
 are_fewer_than_cpus()
 {
 	job "" size=1
-	ktap_print_msg "at most $(get job peak) helpers at once"
+	ktap_print_msg "at most $(get job peak) helpers ran at the same time"
 	[ "$(get job peak)" -ge 1 ] && [ "$(get job peak)" -lt "$cpus" ]
 }
 
@@ -87,13 +87,13 @@ cpus=$(online_cpus | wc -l)
 callers=$(seq 4 $((3 + cpus)))	# their file descriptors
 
 ktap_set_plan 4
-ktap_test_result "$JOBS jobs at once are complete" run_together
-ktap_test_result "helpers of all jobs are fewer than CPUs" are_fewer_than_cpus
+ktap_test_result "$JOBS concurrent jobs complete" run_together
+ktap_test_result "all jobs together have fewer helpers than CPUs" are_fewer_than_cpus
 if [ "$cpus" -le 6 ]; then
-	ktap_test_result "as many callers as CPUs: no helper" \
+	ktap_test_result "as many callers as CPUs: no helper runs" \
 		take_no_cpu_of_callers
 else
-	ktap_test_skip "as many callers as CPUs: more CPUs than open files"
+	ktap_test_skip "as many callers as CPUs: requires at most 6 CPUs"
 fi
-ktap_test_result "no other callers: more helpers" come_again
+ktap_test_result "no other callers: at least two helpers run" come_again
 ktap_finished

@@ -54,18 +54,18 @@ jump()
 	began=$(date +%s)
 	stop || return 1
 	took=$(($(date +%s) - began))
-	ktap_print_msg "killed after $took s, at most $seconds"
+	ktap_print_msg "ended $took s after SIGKILL, at most $seconds s allowed"
 	job_is err=-4 broken=0 active=0 && [ "$took" -le "$seconds" ]
 }
 
 setup 2
 ktap_set_plan 6
-ktap_test_result "killable: a fatal signal ends the job, it is undone" is_killed
-ktap_test_result "not killable: a fatal signal does not end it" is_not_killed
-ktap_test_result "killable: another signal does not end it" is_not_impressed
-ktap_test_result "a chunk of expensive indices has its default bound" jump 10
+ktap_test_result "killable job: a fatal signal ends and undoes it" is_killed
+ktap_test_result "job that is not killable: a fatal signal does not end it" is_not_killed
+ktap_test_result "killable job: a signal that is not fatal does not end it" is_not_impressed
+ktap_test_result "a chunk of expensive indices is bounded by default" jump 10
 ktap_test_result "a chunk of expensive indices is bounded by max_chunk" \
 	jump 3 max_chunk=500
-ktap_test_result "a thread function that asks ends within a chunk" \
+ktap_test_result "a thread function that checks for a stop ends within a chunk" \
 	jump 2 max_chunk=100000 ask=1
 ktap_finished

@@ -31,7 +31,7 @@ says()
 	for fact; do
 		case "$line " in
 		*" $fact "*) ;;
-		*)	ktap_print_msg "no $fact: $line"
+		*)	ktap_print_msg "expected $fact, got: $line"
 			return 1 ;;
 		esac
 	done
@@ -89,13 +89,13 @@ restore()
 }
 
 setup 3
-mkdir "$TRACE" || skip "needs tracefs"
-echo 1 >"$TRACE/events/padata_mt/enable" || skip "needs trace events"
+mkdir "$TRACE" || skip "requires tracefs"
+echo 1 >"$TRACE/events/padata_mt/enable" || skip "requires padata_mt trace events"
 
 ktap_set_plan 5
-ktap_test_result "the start of a job is told" start_is_told
-ktap_test_result "its chunks are told, with who ran them" chunks_are_told
-ktap_test_result "its end is told" end_is_told
-ktap_test_result "its statistics agree" statistics_agree
-ktap_test_result "errors are told" errors_are_told
+ktap_test_result "the start of a job is traced" start_is_told
+ktap_test_result "each chunk is traced in the thread that runs it" chunks_are_told
+ktap_test_result "the end of a job is traced" end_is_told
+ktap_test_result "the statistics of a job are correct" statistics_agree
+ktap_test_result "errors are traced" errors_are_told
 ktap_finished

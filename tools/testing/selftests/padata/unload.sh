@@ -67,7 +67,7 @@ unload()
 		job_is err=0 broken=0 || return 1
 		"$condition" "$(get job threads)" && such=$((such + 1))
 	done
-	ktap_print_msg "$condition in $such of $ROUNDS jobs"
+	ktap_print_msg "$such of $ROUNDS jobs: $condition"
 	[ "$(trouble)" = "$before" ] && [ "$such" -ge "$wanted" ]
 }
 
@@ -77,10 +77,10 @@ cpus=$(online_cpus | wc -l)
 
 # Most jobs end before the first helper starts.
 wanted=$((ROUNDS / 5))
-ktap_test_result "$ROUNDS times: unload while helpers come" \
+ktap_test_result "unloading is safe while helpers start, $ROUNDS times" \
 	unload came_late size="$((4 * cpus))" min_chunk=1 eager=1
 
 wanted=$ROUNDS
-ktap_test_result "$ROUNDS times: unload while helpers leave" \
+ktap_test_result "unloading is safe while helpers leave, $ROUNDS times" \
 	unload have_to_leave size=100 min_chunk=1 eager=1 us=10 meet=2
 ktap_finished

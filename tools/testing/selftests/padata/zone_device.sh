@@ -117,19 +117,19 @@ test_result()
 	if [ "$cpus" -gt 1 ]; then
 		ktap_test_result "$@"
 	else
-		ktap_test_skip "$1"
+		ktap_test_skip "$1: requires 2 CPUs"
 	fi
 }
 
 test_pmem()
 {
 	if make_filesystem; then use=ktap_test_result; else use=ktap_test_skip; fi
-	ktap_test_result "pmem: one thread binds" \
+	ktap_test_result "pmem: one thread initialises the memory map" \
 		binds_alone "$ND/drivers/nd_pmem" "$name"
-	$use "pmem: the device is of use" is_of_use
-	test_result "pmem: several threads bind" \
+	$use "pmem: files work after initialisation by one thread" is_of_use
+	test_result "pmem: several threads initialise the memory map" \
 		binds_together "$ND/drivers/nd_pmem" "$name"
-	$use "pmem: the device is of use after that" is_of_use
+	$use "pmem: files work after initialisation by several threads" is_of_use
 	make_blank
 }
 
@@ -166,12 +166,12 @@ becomes_pmem()
 
 test_devdax()
 {
-	ktap_test_result "devdax, map in $1: set up" becomes_devdax "$1"
-	ktap_test_result "devdax, map in $1: one thread binds" \
+	ktap_test_result "devdax, map in $1: the device appears" becomes_devdax "$1"
+	ktap_test_result "devdax, map in $1: one thread initialises it" \
 		binds_alone "$DAX" "$child"
-	test_result "devdax, map in $1: several threads bind" \
+	test_result "devdax, map in $1: several threads initialise it" \
 		binds_together "$DAX" "$child"
-	ktap_test_result "devdax, map in $1: undone" becomes_pmem
+	ktap_test_result "devdax, map in $1: the block device comes back" becomes_pmem
 }
 
 clean_up()
@@ -182,18 +182,18 @@ clean_up()
 
 ktap_print_header
 
-[ "$(id -u)" -eq 0 ] || skip "must be run as root"
-[ -w "$HELPERS" ] || skip "this kernel has no multithreaded jobs"
+[ "$(id -u)" -eq 0 ] || skip "requires root"
+[ -w "$HELPERS" ] || skip "requires CONFIG_PADATA"
 namespace=$(find_namespace)
-[ -n "$namespace" ] || skip "no emulated persistent memory"
+[ -n "$namespace" ] || skip "requires emulated persistent memory (memmap=)"
 name=$(basename "$namespace")
 region=$(dirname "$namespace")
 dev=/dev/$(ls "$namespace/block")
 ! grep -q "^$dev " /proc/mounts || skip "$dev is mounted"
-is_blank "$dev" || skip "$dev has data on it"
+is_blank "$dev" || skip "$dev is not blank"
 [ -d "$TRACEFS/events" ] || mount -t tracefs nodev "$TRACEFS" ||
-	skip "cannot trace"
-mkdir "$TRACE" || skip "cannot trace"
+	skip "requires tracefs"
+mkdir "$TRACE" || skip "requires tracefs"
 
 helpers=$(cat "$HELPERS")
 trap clean_up EXIT

@@ -389,7 +389,7 @@ static int trigger_parse(struct trigger_request *want, char *text)
 	while ((word = strsep(&text, " "))) {
 		if (!*word || !trigger_parse_word(want, word))
 			continue;
-		pr_err("padata_mt_trigger: '%s' is no key, or has no number\n",
+		pr_err("padata_mt_trigger: '%s' is not a known key with a number\n",
 		       word);
 		return -EINVAL;
 	}
@@ -398,7 +398,7 @@ static int trigger_parse(struct trigger_request *want, char *text)
 		return -EINVAL;
 	}
 	if (want->lock && want->locked) {
-		pr_err("padata_mt_trigger: lock and locked are a deadlock\n");
+		pr_err("padata_mt_trigger: lock and locked together would deadlock\n");
 		return -EINVAL;
 	}
 
