@@ -207,7 +207,7 @@ static unsigned int pmt_need_cpus(struct kunit *test, unsigned int cpus)
 	KUNIT_ASSERT_NOT_NULL(test, mask);
 	found = pmt_find_cpus(mask);
 	if (!IS_ENABLED(CONFIG_PADATA) || found < cpus)
-		kunit_skip(test, "needs PADATA and %u CPUs", cpus);
+		kunit_skip(test, "requires CONFIG_PADATA and %u CPUs", cpus);
 
 	return found;
 }
@@ -649,26 +649,26 @@ static struct pmt_fixture *pmt_new_fixture(struct kunit *test)
 static const struct pmt_shape pmt_shapes[] = {
 	/*  name		start	size	align	min	max_threads */
 	{ "one index",		0,	1,	1,	1,	4 },
-	{ "one index, at 7",	7,	1,	8,	8,	4 },
+	{ "one index, start 7",	7,	1,	8,	8,	4 },
 	{ "below min_chunk",	0,	99,	1,	100,	4 },
 	{ "exactly min_chunk",	0,	100,	1,	100,	4 },
 	{ "two min_chunks",	0,	200,	1,	100,	4 },
-	{ "two, less one",	0,	199,	1,	100,	4 },
+	{ "two min_chunks - 1",	0,	199,	1,	100,	4 },
 	{ "below align",	0,	63,	64,	1,	4 },
-	{ "align in the middle", 60,	8,	64,	1,	4 },
+	{ "align boundary inside", 60,	8,	64,	1,	4 },
 	{ "two aligns",		0,	128,	64,	1,	4 },
 	{ "even",		0,	4096,	64,	64,	4 },
 	{ "unaligned start",	37,	4096,	64,	64,	4 },
 	{ "unaligned end",	64,	4095,	64,	64,	4 },
 	{ "unaligned both",	101,	3001,	64,	64,	4 },
 	{ "align 3",		1,	1000,	3,	1,	4 },
-	{ "align 7, min 10",	5,	1003,	7,	10,	4 },
-	{ "align above min",	11,	1000,	100,	3,	4 },
-	{ "min above align",	11,	1000,	3,	100,	4 },
-	{ "min no multiple",	11,	10000,	64,	100,	4 },
+	{ "align 7, min_chunk 10", 5,	1003,	7,	10,	4 },
+	{ "align > min_chunk",	11,	1000,	100,	3,	4 },
+	{ "align < min_chunk",	11,	1000,	3,	100,	4 },
+	{ "min_chunk not aligned", 11,	10000,	64,	100,	4 },
 	{ "primes",		7919,	104729,	13,	251,	5 },
 	{ "more threads than work", 0,	5,	1,	1,	64 },
-	{ "most threads",	0,	1000,	1,	1,	INT_MAX },
+	{ "INT_MAX threads",	0,	1000,	1,	1,	INT_MAX },
 	{ "one thread",		3,	1000,	1,	1,	1 },
 	{ "two threads",	3,	1000,	1,	1,	2 },
 	{ "align 0",		3,	1000,	0,	1,	4 },
@@ -679,11 +679,11 @@ static const struct pmt_shape pmt_shapes[] = {
 	{ "huge, align 3",	1,	ULONG_MAX - 1, 3, PMT_HUGE, 4 },
 	{ "huge align",		1,	ULONG_MAX - 1, ULONG_MAX, 1, 4 },
 	{ "huge min_chunk",	1,	ULONG_MAX - 1, 1, ULONG_MAX, 4 },
-	{ "half align",		0,	ULONG_MAX, ULONG_MAX / 2, ULONG_MAX / 2, 4 },
-	{ "top, short",		ULONG_MAX - 1,	1,	1,	1,	4 },
+	{ "align ULONG_MAX / 2", 0,	ULONG_MAX, ULONG_MAX / 2, ULONG_MAX / 2, 4 },
+	{ "top, one index",	ULONG_MAX - 1,	1,	1,	1,	4 },
 	{ "top",		ULONG_MAX - 1000, 1000,	1,	1,	4 },
 	{ "top, unaligned",	ULONG_MAX - 1000, 999,	64,	1,	4 },
-	{ "top, min above align", ULONG_MAX - 1000, 1000, 7,	100,	4 },
+	{ "top, align < min_chunk", ULONG_MAX - 1000, 1000, 7,	100,	4 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(pmt_shapes, pmt_shapes, name);
@@ -828,12 +828,12 @@ static void pmt_test_invalid(struct kunit *test)
 }
 
 static const struct pmt_shape pmt_parallel_shapes[] = {
-	{ "least for two",	0,	3,	1,	1,	2 },
-	{ "min_chunk decides",	0,	300,	1,	100,	2 },
-	{ "align decides",	0,	192,	64,	1,	2 },
-	{ "many",		0,	1000,	1,	1,	8 },
+	{ "fewest for two threads", 0,	3,	1,	1,	2 },
+	{ "min_chunk limits",	0,	300,	1,	100,	2 },
+	{ "align limits",	0,	192,	64,	1,	2 },
+	{ "many indices",	0,	1000,	1,	1,	8 },
 	{ "huge",		0,	ULONG_MAX, 1,	PMT_HUGE, 8 },
-	{ "no limit",		0,	1000,	1,	1,	0 },
+	{ "max_threads 0",	0,	1000,	1,	1,	0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(pmt_parallel, pmt_parallel_shapes, name);
@@ -939,13 +939,13 @@ struct pmt_errors {
 };
 
 static const struct pmt_errors pmt_errors[] = {
-	{ "first",		1, { 3 },	4 },
-	{ "middle",		1, { 500 },	4 },
-	{ "last",		1, { 1002 },	4 },
-	{ "first, one thread",	1, { 3 },	1 },
-	{ "last, one thread",	1, { 1002 },	1 },
-	{ "several",		4, { 400, 410, 500, 600 }, 4 },
-	{ "all about the first", 3, { 3, 4, 5 }, 4 },
+	{ "first index",	1, { 3 },	4 },
+	{ "middle index",	1, { 500 },	4 },
+	{ "last index",		1, { 1002 },	4 },
+	{ "first index, one thread", 1, { 3 },	1 },
+	{ "last index, one thread", 1, { 1002 },	1 },
+	{ "several indices",	4, { 400, 410, 500, 600 }, 4 },
+	{ "first three indices", 3, { 3, 4, 5 }, 4 },
 	{ "without undo",	1, { 500 },	4,	true },
 };
 
@@ -1324,7 +1324,7 @@ static void pmt_test_numa(struct kunit *test)
 	struct pmt_fixture *fx = test->priv;
 
 	if (pmt_count_nodes(test) < 2)
-		kunit_skip(test, "needs two nodes with two CPUs each");
+		kunit_skip(test, "requires two nodes with two CPUs each");
 
 	pmt_shape_parallel(fx);
 	/* Two helpers; a third could share a node with one of them. */
@@ -1533,7 +1533,7 @@ static void pmt_test_leak(struct kunit *test)
 
 	pmt_need_cpus(test, 2);
 	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || !IS_ENABLED(CONFIG_BUG))
-		kunit_skip(test, "others complain, or nobody");
+		kunit_skip(test, "requires CONFIG_BUG and !DEBUG_ATOMIC_SLEEP");
 
 	init_completion(&leak.leaked);
 	init_completion(&leak.mended);
@@ -1584,10 +1584,10 @@ static const struct pmt_max_chunk pmt_max_chunks[] = {
 	{ "default",		PMT_LARGE, 0,	0,	0,	4096 },
 	{ "default, min_chunk",	PMT_LARGE, 0,	1000,	0,	16000 },
 	{ "default, align",	PMT_LARGE, 512,	100,	0,	8192 },
-	{ "100",		100000,	0,	0,	100,	100 },
-	{ "100, align 64",	100000,	64,	0,	100,	128 },
-	{ "below min_chunk",	100000,	0,	200,	100,	200 },
-	{ "1",			1000,	0,	0,	1,	1 },
+	{ "max_chunk 100",	100000,	0,	0,	100,	100 },
+	{ "max_chunk 100, align 64", 100000,	64,	0,	100,	128 },
+	{ "max_chunk < min_chunk", 100000,	0,	200,	100,	200 },
+	{ "max_chunk 1",	1000,	0,	0,	1,	1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(pmt_max_chunk, pmt_max_chunks, name);
@@ -1881,7 +1881,7 @@ static void pmt_test_inherits_rt(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, boost);
 	if (!IS_ENABLED(CONFIG_RT_MUTEXES))
-		kunit_skip(test, "needs CONFIG_RT_MUTEXES");
+		kunit_skip(test, "requires CONFIG_RT_MUTEXES");
 	pmt_need_cpus(test, 2);
 	for (i = 0; i < 2; i++) {
 		struct pmt_policy p = {
@@ -2773,7 +2773,7 @@ static void pmt_test_crowd(struct kunit *test)
 	struct pmt_caller *callers;
 
 	if (helpers != num_online_cpus() - 1)
-		kunit_skip(test, "needs CPUs that helpers may use only");
+		kunit_skip(test, "requires that helpers may use every online CPU");
 	callers = kunit_kcalloc(test, helpers, sizeof(*callers), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, callers);
 	pmt_wait_for_no_helper(test);
@@ -2973,7 +2973,7 @@ static void pmt_test_exhausted(struct kunit *test)
 	unsigned int helpers = pmt_need_cpus(test, 2) - 1;
 
 	if (helpers > 64)
-		kunit_skip(test, "would take long on so many CPUs");
+		kunit_skip(test, "requires at most 64 helpers");
 	pmt_allow_helpers(test, helpers);
 	pmt_wait_for_no_helper(test);
 	pmt_shape_parallel(other);

@@ -80,7 +80,7 @@
 
 static bool end_lockdep;
 module_param(end_lockdep, bool, 0444);
-MODULE_PARM_DESC(end_lockdep, "Also run what lockdep is off after (0)");
+MODULE_PARM_DESC(end_lockdep, "Also run tests that disable lockdep (default: 0)");
 
 struct qt_cache {
 	qpw_lock_t		lock;
@@ -161,7 +161,7 @@ static const char * const qt_mode_names[] = {
 	[QT_LOCAL]	= "local mode",
 	[QT_REMOTE]	= "remote mode",
 	[QT_MIXED]	= "every other CPU in remote mode",
-	[QT_FLIPPING]	= "modes that flip",
+	[QT_FLIPPING]	= "modes that change during the test",
 };
 
 static const enum qt_mode qt_modes[] = {
@@ -178,7 +178,7 @@ KUNIT_ARRAY_PARAM(qt_mode, qt_modes, qt_mode_name);
 static void qt_need_modes(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_QPW))
-		kunit_skip(test, "needs CONFIG_QPW");
+		kunit_skip(test, "requires CONFIG_QPW");
 }
 
 static int qt_need_other_cpu(struct kunit *test)
@@ -186,7 +186,7 @@ static int qt_need_other_cpu(struct kunit *test)
 	int cpu = cpumask_last(cpu_online_mask);
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two CPUs");
+		kunit_skip(test, "requires two CPUs");
 	return cpu;
 }
 
@@ -217,7 +217,7 @@ static void qt_set_steady_modes(struct kunit *test)
 	const enum qt_mode *mode = test->param_value;
 
 	if (*mode == QT_FLIPPING)
-		kunit_skip(test, "covered by other tests");
+		kunit_skip(test, "other tests cover this mode");
 	qt_set_modes(test, *mode);
 }
 
@@ -548,7 +548,7 @@ static void qt_test_guards(struct kunit *test)
 static void qt_test_size(struct kunit *test)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) || IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "locks are larger here");
+		kunit_skip(test, "requires !DEBUG_LOCK_ALLOC and !PREEMPT_RT");
 	KUNIT_EXPECT_EQ(test, sizeof(qpw_trylock_t), 1);
 	KUNIT_EXPECT_EQ(test, sizeof(qpw_trylock_t), sizeof(local_trylock_t));
 	KUNIT_EXPECT_LE(test, sizeof(qpw_lock_t), 1);
@@ -704,7 +704,7 @@ static void qt_send_nmi(struct qt_meeting *m)
 #else
 static void qt_need_nmi(struct kunit *test, struct qt_meeting *m)
 {
-	kunit_skip(test, "needs an NMI that this test knows to send, on x86");
+	kunit_skip(test, "requires CONFIG_X86_LOCAL_APIC, to send an NMI");
 }
 
 static void qt_end_nmi(void) { }
@@ -763,7 +763,7 @@ static void qt_test_others_exclude_nmi(struct kunit *test)
 
 	qt_need_modes(test);
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "no lock is taken in an NMI");
+		kunit_skip(test, "requires !PREEMPT_RT, where an NMI may take the lock");
 	qt_set_modes(test, QT_REMOTE);
 	qt_stay_off(test, cpu);
 	qt_need_nmi(test, &m);
@@ -871,7 +871,7 @@ static void qt_test_others_exclude_owner(struct kunit *test)
 
 	qt_need_modes(test);
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "as for any spinlock");
+		kunit_skip(test, "requires !PREEMPT_RT, where the lock has a lock word");
 	qt_set_modes(test, QT_REMOTE);
 	qt_stay_off(test, cpu);
 
@@ -955,7 +955,7 @@ static void qt_test_waits_with_irqs_on(struct kunit *test)
 
 	qt_need_modes(test);
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "waits asleep");
+		kunit_skip(test, "requires !PREEMPT_RT, where a drainer spins");
 	qt_set_modes(test, QT_REMOTE);
 	set_cpus_allowed_ptr(current, cpumask_of(m.cpu));
 
@@ -1159,12 +1159,12 @@ static void qt_test_trace_trylock(struct kunit *test)
 #else
 static void qt_test_trace_hold(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_QPW and tracepoints");
+	kunit_skip(test, "requires CONFIG_QPW and CONFIG_TRACEPOINTS");
 }
 
 static void qt_test_trace_trylock(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_QPW and tracepoints");
+	kunit_skip(test, "requires CONFIG_QPW and CONFIG_TRACEPOINTS");
 }
 #endif
 
@@ -1463,27 +1463,27 @@ static void qt_test_nolock_heeds_waiters(struct kunit *test)
 #else
 static void qt_test_preempted_owner(struct kunit *test)
 {
-	kunit_skip(test, "needs PREEMPT_RT: nobody preempts an owner");
+	kunit_skip(test, "requires PREEMPT_RT, where an owner can be preempted");
 }
 
 static void qt_test_gate_keeps_waiters_out(struct kunit *test)
 {
-	kunit_skip(test, "needs PREEMPT_RT: a drainer does not sleep");
+	kunit_skip(test, "requires PREEMPT_RT, where a drainer sleeps");
 }
 
 static void qt_test_drainer_closes_gate(struct kunit *test)
 {
-	kunit_skip(test, "needs PREEMPT_RT: a drainer does not sleep");
+	kunit_skip(test, "requires PREEMPT_RT, where a drainer sleeps");
 }
 
 static void qt_test_nolock_heeds_waiters(struct kunit *test)
 {
-	kunit_skip(test, "needs PREEMPT_RT: a task that waits does not sleep");
+	kunit_skip(test, "requires PREEMPT_RT, where a waiting task sleeps");
 }
 
 static void qt_test_nolock_heeds_local_waiters(struct kunit *test)
 {
-	kunit_skip(test, "needs PREEMPT_RT: a task that waits does not sleep");
+	kunit_skip(test, "requires PREEMPT_RT, where a waiting task sleeps");
 }
 #endif
 
@@ -1531,7 +1531,7 @@ static void qt_test_queue_often(struct kunit *test)
 	int i;
 
 	if (!remote && *mode != QT_LOCAL)
-		kunit_skip(test, "covered by other tests");
+		kunit_skip(test, "other tests cover this mode");
 	qt_set_modes(test, *mode);
 	work = qt_init_work(qt, cpu, qt_work_fn);
 	qt_start_blocker(qt, &blocker, cpu);
@@ -1903,7 +1903,7 @@ static void qt_test_leaving_waits_for_rcu(struct kunit *test)
 	struct qt_rcu_drainer drainer = { .cpu = cpu };
 
 	if (!IS_ENABLED(CONFIG_PREEMPT_RCU))
-		kunit_skip(test, "needs CONFIG_PREEMPT_RCU");
+		kunit_skip(test, "requires CONFIG_PREEMPT_RCU");
 	qt_set_modes(test, QT_REMOTE);
 	init_completion(&drainer.done);
 	kthread_run(qt_drain_in_rcu, &drainer, "qpw_test_drain");
@@ -2335,7 +2335,7 @@ static void qt_test_lru_drain(struct kunit *test)
 #else
 static void qt_test_lru_drain(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_QPW and CONFIG_SHMEM, and to be built in");
+	kunit_skip(test, "requires CONFIG_QPW, CONFIG_SHMEM and a built-in test");
 }
 #endif
 
@@ -2398,7 +2398,7 @@ static void qt_test_offline_before_run(struct kunit *test)
 	int err;
 
 	if (!remote && *mode != QT_LOCAL)
-		kunit_skip(test, "covered by other tests");
+		kunit_skip(test, "other tests cover this mode");
 	qt_set_modes(test, QT_LOCAL);
 	qt_start_blocker(qt, &blocker, cpu);
 	work = qt_init_work(qt, cpu, qt_work_fn);
@@ -2423,12 +2423,12 @@ static void qt_test_offline_before_run(struct kunit *test)
 #else
 static void qt_test_hotplug(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_QPW and CONFIG_HOTPLUG_CPU");
+	kunit_skip(test, "requires CONFIG_QPW and CONFIG_HOTPLUG_CPU");
 }
 
 static void qt_test_offline_before_run(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_QPW and CONFIG_HOTPLUG_CPU");
+	kunit_skip(test, "requires CONFIG_QPW and CONFIG_HOTPLUG_CPU");
 }
 #endif
 
@@ -2466,7 +2466,7 @@ static struct qt_disk *qt_open_disk(struct kunit *test)
 	disk->file = bdev_file_open_by_dev(MKDEV(RAMDISK_MAJOR, 0),
 					   BLK_OPEN_READ, NULL, NULL);
 	if (IS_ERR(disk->file))
-		kunit_skip(test, "needs a RAM disk");
+		kunit_skip(test, "requires a RAM disk");
 	disk->bdev = file_bdev(disk->file);
 	for (i = 0; i < QT_BLOCKS; i++) {
 		disk->bhs[i] = qt_read_block(disk, i);
@@ -2666,19 +2666,19 @@ static void qt_test_buffer_head_load(struct kunit *test)
 #else
 static void qt_test_buffer_heads(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_BUFFER_HEAD");
+	kunit_skip(test, "requires CONFIG_BUFFER_HEAD");
 }
 
 static void qt_test_buffer_head_load(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_BUFFER_HEAD");
+	kunit_skip(test, "requires CONFIG_BUFFER_HEAD");
 }
 #endif
 
 static void qt_need_lockdep(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) || !debug_locks)
-		kunit_skip(test, "needs lockdep");
+		kunit_skip(test, "requires lockdep");
 }
 
 /* lockdep reports a lock or work that is used on the wrong CPU. */
@@ -2737,7 +2737,8 @@ static void qt_test_reports_two_locks(struct kunit *test)
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) ||
 	    IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) ||
 	    IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
-		kunit_skip(test, "others report it");
+		kunit_skip(test,
+			   "requires !PREEMPT_RT, !DEBUG_LOCK_ALLOC and !DEBUG_ATOMIC_SLEEP");
 	qt_set_modes(test, QT_REMOTE);
 	work = qt_init_work(qt, cpu, qt_lock_two_fn);
 	kunit_warning_suppress(test) {
@@ -2781,12 +2782,12 @@ static void qt_test_reports_migration(struct kunit *test)
 #else
 static void qt_test_reports_flip(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_QPW and lockdep, and not PREEMPT_RT");
+	kunit_skip(test, "requires CONFIG_QPW, lockdep and !PREEMPT_RT");
 }
 
 static void qt_test_reports_migration(struct kunit *test)
 {
-	kunit_skip(test, "needs CONFIG_QPW and lockdep, and not PREEMPT_RT");
+	kunit_skip(test, "requires CONFIG_QPW, lockdep and !PREEMPT_RT");
 }
 #endif
 
@@ -2863,7 +2864,7 @@ static void qt_test_lockdep_reports_migration(struct kunit *test)
 
 	qt_need_lockdep(test);
 	if (!end_lockdep)
-		kunit_skip(test, "needs test_qpw.end_lockdep=1, and ends lockdep");
+		kunit_skip(test, "requires test_qpw.end_lockdep=1 (disables lockdep)");
 	qt_stay_off(test, cpu);
 	debug_locks_silent = 1;
 	kunit_warning_suppress(test)
@@ -2925,7 +2926,7 @@ static void qt_test_lockdep_reports_deadlock(struct kunit *test)
 	qt_need_modes(test);
 	qt_need_lockdep(test);
 	if (!end_lockdep)
-		kunit_skip(test, "needs test_qpw.end_lockdep=1, and ends lockdep");
+		kunit_skip(test, "requires test_qpw.end_lockdep=1 (disables lockdep)");
 	qt_set_modes(test, QT_REMOTE);
 	qt_stay_off(test, cpu);
 	debug_locks_silent = 1;

@@ -205,7 +205,7 @@ static void zdi_check(struct zdi_fixture *fx)
 			break;
 
 	KUNIT_EXPECT_EQ_MSG(fx->test, i, ZDI_NR_PAGES,
-			    "the first struct page that is wrong, %u threads",
+			    "first struct page that is wrong, with %u threads",
 			    fx->threads);
 }
 
@@ -218,7 +218,7 @@ static void zdi_compare(struct zdi_fixture *fx)
 			break;
 
 	KUNIT_EXPECT_EQ_MSG(fx->test, i, ZDI_NR_PAGES,
-			    "the first struct page that differs, %u threads",
+			    "first struct page that differs, with %u threads",
 			    fx->threads);
 }
 
@@ -273,7 +273,7 @@ static void zdi_test(struct kunit *test)
 	/* Which threads join is chance, so look at how many may. */
 	KUNIT_EXPECT_EQ(test, fx->max_threads, cpus);
 	if (cpus < 2)
-		kunit_skip(test, "the node has one CPU");
+		kunit_skip(test, "requires a node with two CPUs");
 	zdi_init_together(fx);
 }
 
