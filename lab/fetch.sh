@@ -59,7 +59,7 @@ choose_version() {
 
 	have=$(versions)
 	[ -n "$have" ] ||
-		die "no $PACKAGE to be had (apt says: $(grep -m1 '^[EW]:' "$APT/update.log" || echo nothing)); use LINUX=path"
+		die "no $PACKAGE available (apt says: $(grep -m1 '^[EW]:' "$APT/update.log" || echo nothing)); use LINUX=path"
 	if grep -qxF "$VERSION" <<<"$have"; then
 		echo "$VERSION"
 	else

@@ -59,7 +59,7 @@ require() { # LABEL SUITE
 	name=$(log_of "$1")
 	ktap_leaves "$LOG/$name.console" "$LOG/$name.output" 2>/dev/null |
 		sed "/# SKIP/d" | has "^ok .*$2" ||
-		{ echo "not ok $1: nothing of $2 ran"; failed=1; }
+		{ echo "not ok $1: no result matches '$2'"; failed=1; }
 }
 
 uml() {
@@ -246,8 +246,8 @@ hugetlb() {
 	while read -r threads warnings; do
 		boot "qemu hugepage_alloc_threads=$threads" "$LAB/guest/hugetlb" qemu 4 \
 			"kunit.enable=0 hugepages=1 hugepage_alloc_threads=$threads PAGES=1 WARNINGS=$warnings"
-		require "qemu hugepage_alloc_threads=$threads" 'as many pages as asked for$'
-		require "qemu hugepage_alloc_threads=$threads" "warnings: $warnings\$"
+		require "qemu hugepage_alloc_threads=$threads" 'as many pages as requested$'
+		require "qemu hugepage_alloc_threads=$threads" "warnings about hugepage_alloc_threads=: $warnings\$"
 	done <<-END
 		64 0
 		0 1

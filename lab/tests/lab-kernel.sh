@@ -59,12 +59,12 @@ test_no_network() {
 	cat >"$T/bin/apt-get" <<-'END'
 		#!/bin/sh
 		case " $* " in
-		*' update '* | *' download '*) echo 'E: nobody answers'; exit 100 ;;
+		*' update '* | *' download '*) echo 'E: no answer'; exit 100 ;;
 		esac
 		exec /usr/bin/apt-get "$@"
 	END
 	chmod +x "$T/bin/apt-get"
-	refuses 'no linux-source-.* to be had \(apt says: E: nobody answers\); use LINUX=path' \
+	refuses 'no linux-source-.* available \(apt says: E: no answer\); use LINUX=path' \
 		env BUILD="$T/build" PATH="$T/bin:$PATH" "$T/p/lab/tree.sh"
 	same '' "$(find "$T/build" -name '*.deb' -o -path '*/linux/*')"
 }

@@ -27,16 +27,16 @@ on_exit "rm -rf '$scratch'"
 # Wrong today, patched and unpatched: "CASE WHAT", and why
 known_wrong() {
 	cat <<-END
-		3 what is charged is used: charges that isolated CPUs cache are not drained
-		3 the whole limit can be used: as above
-		3 the group dies: as above
+		3 no charge stays unused: charges that isolated CPUs cache are not drained
+		3 a task can use the whole limit: charges that isolated CPUs cache are not drained
+		3 the removed group is freed: charges that isolated CPUs cache are not drained
 	END
 }
 
 # Right unpatched, too, or not there: "CASE WHAT" of what the unpatched kernel shows no fault in
 right_unpatched() {
 	cat <<-END
-		4 caches are destroyed when namespaces go
+		4 bio caches are destroyed with the namespaces
 	END
 }
 
@@ -76,7 +76,7 @@ found() {
 
 wanted() { # NUMBER LABEL: so many things have to have been judged
 	[ "$(found "$2" | wc -l)" = "$1" ] || {
-		echo "not ok reports $2: $(found "$2" | wc -l) things judged, not $1"
+		echo "not ok reports $2: $(found "$2" | wc -l) results, expected $1"
 		failed=1
 	}
 }
@@ -93,7 +93,7 @@ judge_patched() { # LABEL
 		case $how${reason:+-known} in
 		right) echo "ok reports $1: $what" ;;
 		wrong-known) echo "ok reports $1: $what # SKIP still wrong: $reason" ;;
-		right-known) echo "not ok reports $1: $what: is right now, so $0 is not" ;;
+		right-known) echo "not ok reports $1: $what: passes now, but known_wrong() in $0 lists it" ;;
 		*) echo "not ok reports $1: $what" ;;
 		esac
 	done < <(found "$1") | tee "$scratch/judged"
@@ -109,7 +109,7 @@ judge_unpatched() { # LABEL
 		elif [ "$how" = wrong ]; then
 			echo "ok reports $1, is wrong: $what"
 		else
-			echo "not ok reports $1: $what: the case shows nothing"
+			echo "not ok reports $1: $what: the unpatched kernel passes, so the case shows nothing"
 		fi
 	done < <(found "$1") | tee "$scratch/judged"
 	! has '^not ok' <"$scratch/judged" || failed=1
@@ -137,9 +137,9 @@ compare_caches() {
 
 	works=$(counted "$all" works)
 	if [ "$works" -eq 0 ] && [ "$(counted "$none" works)" -ge $((50 * 4 * 8)) ]; then
-		echo "ok reports caches: $(counted "$none" works) works with qpw=0, $works with qpw=1"
+		echo "ok reports caches: $(counted "$none" works) work items with qpw=0, $works with qpw=1"
 	else
-		echo "not ok reports caches: '$(counted "$none" works)' works with qpw=0, '$works' with qpw=1"
+		echo "not ok reports caches: '$(counted "$none" works)' work items with qpw=0, '$works' with qpw=1"
 		failed=1
 	fi
 }

@@ -85,7 +85,7 @@ compare() {
 			fails = "fails " p + 0 " times patched, " u + 0 " unpatched"
 			why = test in reason ? test : program[test]
 			if (p && !(why in reason))
-				return "not ok suites: " test ": " fails ", for no reason in " known
+				return "not ok suites: " test ": " fails ", without a reason in " known
 			if (p && p >= count["patched", program[test]] && !u)
 				return "not ok suites: " test ": " fails
 			return "ok suites: " test " # " fails (why in reason ? ": " reason[why] : "")

@@ -154,7 +154,7 @@ account_groups() {
 	local dying
 
 	dying=$(value /sys/fs/cgroup/cgroup.stat nr_dying_descendants)
-	what="$dying deleted but still there, $dying_before before"
+	what="$dying dying groups, $dying_before before"
 	[ "$dying" = "$dying_before" ]
 }
 
@@ -174,18 +174,18 @@ account_lru() {
 }
 
 account_lost() {
-	what="$(page lost | cut -d" " -f1) on no list"
+	what="$(page lost | cut -d" " -f1) pages on no list"
 	agrees lost
 }
 
 account_isolated() {
-	what="$(counter nr_isolated_anon nr_isolated_file) taken off lists"
-	[ "$what" = '0 taken off lists' ]
+	what="$(counter nr_isolated_anon nr_isolated_file) pages isolated from lists"
+	[ "$what" = '0 pages isolated from lists' ]
 }
 
 # To /proc/vmstat these are 0, but the kernel says so when it sums up
 account_counters() {
-	what="$(dmesg | grep -c 'vmstat_refresh: ') times one was negative"
+	what="$(dmesg | grep -c 'vmstat_refresh: ') reports of a negative counter"
 	[ "${what%% *}" = 0 ]
 }
 
