@@ -44,8 +44,9 @@
 /**
  * struct padata_mt_stats - statistics of a multithreaded job
  *
- * @threads: The number of threads that ran at least one chunk, including the main
- *           thread.  A helper that leaves for another job and returns counts again.
+ * @threads: The number of threads that ran at least one chunk, including the
+ *           main thread.  A helper that leaves for another job and returns
+ *           counts again.
  * @chunks: The number of calls of the thread function.
  * @ns: The duration of the job in nanoseconds, without undo_fn.
  */
@@ -68,23 +69,25 @@ struct padata_mt_stats {
  *             passes this on, the job continues, and the main thread runs this
  *             chunk again after later ones.
  * @undo_fn: Called after an error, by the main thread alone, for each maximal
- *           range that thread_fn has completed, in ascending order.  May be NULL.
+ *           range that thread_fn has completed, in ascending order.  May be
+ *           NULL.
  * @fn_arg: The argument of thread_fn and undo_fn.
  * @start: The first index.  The job defines what an index stands for.
  * @size: The number of indices.  A job of size 0 does nothing.
- * @align: Each boundary between two chunks is a multiple of this, in indices.  0
- *         means 1.
- * @min_chunk: The minimum number of indices in a chunk.  Only the first and the last
- *             chunk may be smaller.  0 means 1.
+ * @align: Each boundary between two chunks is a multiple of this, in indices.
+ *         0 means 1.
+ * @min_chunk: The minimum number of indices in a chunk.  Only the first and the
+ *             last chunk may be smaller.  0 means 1.
  * @max_chunk: The maximum number of indices in a chunk, rounded up to @align.
- *             @min_chunk takes precedence.  It bounds the time that a chunk takes if
- *             its indices are much more expensive than those before it.  0 means
- *             4096, or 16 times the larger of @min_chunk and @align if that is more.
- *             4096 indices of a millisecond each take four seconds.
- * @max_threads: The maximum number of concurrent calls of thread_fn.  0 means as
- *               many as the system allows.
- * @numa_aware: Spread helpers over the nodes with CPUs, and keep each helper on its
- *              node.
+ *             @min_chunk takes precedence.  It bounds the time that a chunk
+ *             takes if its indices are much more expensive than those before
+ *             it.  0 means 4096, or 16 times the larger of @min_chunk and
+ *             @align if that is more.  4096 indices of a millisecond each take
+ *             four seconds.
+ * @max_threads: The maximum number of concurrent calls of thread_fn.  0 means
+ *               as many as the system allows.
+ * @numa_aware: Spread helpers over the nodes with CPUs, and keep each helper on
+ *              its node.
  * @eager: Each index is worth a helper, so ask for helpers without measuring.
  * @killable: A fatal signal to the calling task ends the job with -EINTR.
  * @boot_all_cpus: During boot, use isolated CPUs as well.
@@ -115,16 +118,16 @@ struct padata_mt_job {
  *
  * Calls the thread function of the job on chunks that together make up the job.
  * Each index is in exactly one chunk, except that a chunk that a helper gives
- * back runs again (see padata_mt_should_stop()).  If only one thread is allowed,
- * or the work fits in one chunk, the calling task makes one call for the whole
- * range, or several if the job is killable or has a max_chunk.  Otherwise the
- * calling task starts alone.  Helpers join it when its progress shows that they
- * would save time, or immediately if the job is eager.  If memory, CPUs or
- * helpers are not available, the job runs with fewer threads.
+ * back runs again (see padata_mt_should_stop()).  If only one thread is
+ * allowed, or the work fits in one chunk, the calling task makes one call for
+ * the whole range, or several if the job is killable or has a max_chunk.
+ * Otherwise the calling task starts alone.  Helpers join it when its progress
+ * shows that they would save time, or immediately if the job is eager.  If
+ * memory, CPUs or helpers are not available, the job runs with fewer threads.
  *
  * Helpers run on the CPUs that the calling task may use at that time, except
- * isolated and nohz_full ones.  If the caller is a work item, the CPU mask of its
- * worker is ignored.  After boot, helpers run at nice 19.  A caller with a
+ * isolated and nohz_full ones.  If the caller is a work item, the CPU mask of
+ * its worker is ignored.  After boot, helpers run at nice 19.  A caller with a
  * real-time or deadline policy, or with SCHED_IDLE, gets none.  A caller that
  * inherits a real-time priority gets none while that lasts.
  *

@@ -31,8 +31,8 @@
  *
  * CPU hotplug callbacks may take the lock of an offline CPU in any mode.
  *
- * The argument @cpu of qpw_lock() and its variants selects the CPU whose lock to
- * take.  Work functions use these; they get @cpu from qpw_get_cpu().  Queued
+ * The argument @cpu of qpw_lock() and its variants selects the CPU whose lock
+ * to take.  Work functions use these; they get @cpu from qpw_get_cpu().  Queued
  * work runs on its own CPU, and work for a CPU in remote mode runs inside
  * queue_percpu_work_on().  All other code works on the cache of the CPU that it
  * runs on.  It uses local_qpw_lock(), which first disables preemption
@@ -59,14 +59,15 @@
  * detach objects only under a mutex that this code takes as well.  Release the
  * mutex only after flush_percpu_work() has returned.
  *
- * **Setup.**  INIT_QPW() sets up the work once.  The work can then be queued any
- * number of times, even while it is pending, and by several callers at once.
- * Unlike the function of a work item, its function can run in several contexts at
- * the same time: for each caller that queues it for a CPU in remote mode, and, if
- * the mode has just changed, in a worker.  The lock of the cache serializes them.
- * As with flush_work(), a flush does not wait for work that another caller is
- * about to queue.  If several callers queue the same work and rely on it being
- * complete, they must therefore hold a mutex from queueing to flushing.
+ * **Setup.**  INIT_QPW() sets up the work once.  The work can then be queued
+ * any number of times, even while it is pending, and by several callers at
+ * once.  Unlike the function of a work item, its function can run in several
+ * contexts at the same time: for each caller that queues it for a CPU in remote
+ * mode, and, if the mode has just changed, in a worker.  The lock of the cache
+ * serializes them.  As with flush_work(), a flush does not wait for work that
+ * another caller is about to queue.  If several callers queue the same work and
+ * rely on it being complete, they must therefore hold a mutex from queueing to
+ * flushing.
  *
  * **USAGE**::
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Queue per-CPU work (QPW): locks that the owner takes as local_lock()
+ * Queue per-CPU work (QPW): locks that the owner takes with local_lock()
  *
  * For kernels without CONFIG_QPW, and for PREEMPT_RT.
  */
@@ -43,8 +43,8 @@ static inline void __qpw_check_cpu(int cpu)
 #define __local_qpw_trylock(lock)	local_trylock(lock)
 
 /*
- * An offline CPU takes no lock, and only the hotplug callback accesses its cache,
- * so the callback takes the lock of the CPU that it runs on.
+ * An offline CPU takes no lock, and only the hotplug callback accesses its
+ * cache, so the callback takes the lock of the CPU that it runs on.
  */
 #define __qpw_lock(lock, cpu)			\
 	do {					\

@@ -15,8 +15,8 @@ bool qpw_enter_gate(void);
 void qpw_leave_gate(void);
 
 /*
- * A preemptible caller may wake up a drainer.  A CPU in local mode has no drainer.
- * Neither changes before the caller enables preemption.
+ * A preemptible caller may wake up a drainer.  A CPU in local mode has no
+ * drainer.  Neither changes before the caller enables preemption.
  */
 static __always_inline bool qpw_needs_gate(void)
 {
@@ -38,8 +38,8 @@ static __always_inline void __qpw_nolock_end(void)
 /*
  * A lock that is free can have a waiter: a task of this CPU that has not run
  * since the lock was released.  The caller could take the lock before that task
- * does, and would have to wake it up.  The lock counts as locked then, too.
- * If the caller is not preemptible, no task of this CPU can become a waiter after
+ * does, and would have to wake it up.  The lock counts as locked then, too.  If
+ * the caller is not preemptible, no task of this CPU can become a waiter after
  * this check, and no drainer inside the gate.  A preemptible caller may wake up
  * tasks, and may migrate before it tries the lock.
  */

@@ -2,8 +2,8 @@
 /*
  * Queue per-CPU work (QPW): locks that are spinlocks in remote mode
  *
- * For CONFIG_QPW without PREEMPT_RT.  "How it works" in kernel/qpw/mode.c has the
- * invariant and the pairing of barriers.
+ * For CONFIG_QPW without PREEMPT_RT.  "How it works" in kernel/qpw/mode.c has
+ * the invariant and the pairing of barriers.
  */
 #ifndef _LINUX_QPW_LOCK_H
 # error "Do not include directly, include linux/qpw_lock.h"
@@ -19,9 +19,9 @@ bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu);
 void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
 
 /*
- * The following functions are inlined, including their cold parts: for a call the
- * hot part would have to save registers.  For the same reason each of them computes
- * the address of the lock when it needs it, with preemption disabled.
+ * The following functions are inlined, including their cold parts: for a call
+ * the hot part would have to save registers.  For the same reason each of them
+ * computes the address of the lock when it needs it, with preemption disabled.
  */
 
 static __always_inline void qpw_note_busy(void)
@@ -49,7 +49,8 @@ static __always_inline void qpw_mark(qpw_lock_t *lock)
 	barrier();
 }
 
-static __always_inline void qpw_owner_lock(qpw_lock_t __percpu *lock, bool tried)
+static __always_inline void
+qpw_owner_lock(qpw_lock_t __percpu *lock, bool tried)
 {
 	bool local = qpw_in_local_mode();
 
@@ -83,10 +84,11 @@ busy:
 }
 
 /*
- * A lock that cannot be tried is not marked in local mode, so there is nothing to
- * do if no CPU is in another mode.
+ * A lock that cannot be tried is not marked in local mode, so there is nothing
+ * to do if no CPU is in another mode.
  */
-static __always_inline void qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tried)
+static __always_inline void
+qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tried)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
 		qpw_debug_unlock(this_cpu_ptr(lock), qpw_in_local_mode());
@@ -208,4 +210,3 @@ static inline bool __qpw_trylock(qpw_trylock_t __percpu *base, int cpu)
 	return __qpw_trylock_cpu((qpw_lock_t *)per_cpu_ptr(base, cpu), true,
 				 cpu);
 }
-

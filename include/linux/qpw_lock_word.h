@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Queue per-CPU work (QPW): the lock word, and what lockdep knows of it
+ * Queue per-CPU work (QPW): the lock word, and what lockdep knows about it
  *
  * For CONFIG_QPW without PREEMPT_RT.
  */
@@ -9,6 +9,7 @@
 #endif
 
 #include <linux/atomic.h>
+#include <linux/debug_locks.h>
 #include <linux/lockdep.h>
 #include <linux/percpu-defs.h>
 #include <linux/sched.h>
@@ -20,8 +21,9 @@
  * interrupt that tries the lock finds the same word set in either mode, so
  * releasing it does not depend on the mode.
  *
- * Usually at most two CPUs contend for it, the owner and a drainer.  It need not
- * be fair, so one byte is enough.  local_trylock_t has one byte as well, and some
+ * Callers of the same work hold a mutex from queueing to flushing, so usually
+ * at most two CPUs contend for it: the owner and a drainer.  It need not be
+ * fair, so one byte is enough.  local_trylock_t has one byte as well, and some
  * users pack the data of their fast path into one cacheline.
  */
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
@@ -67,7 +69,9 @@ do {								\
 } while (0)
 #define __qpw_trylock_init(lock)	__qpw_lock_init(lock)
 
-/* In local mode the owner marks a lock as taken only if the lock can be tried. */
+/*
+ * In local mode the owner marks a lock as taken only if the lock can be tried.
+ */
 #define qpw_is_tried(lock)				\
 	_Generic(raw_cpu_ptr(lock), qpw_trylock_t * : true,	\
 		 qpw_lock_t * : false)

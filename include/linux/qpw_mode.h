@@ -59,7 +59,10 @@ static __always_inline bool qpw_in_local_mode(void)
 {
 	if (!static_branch_unlikely(&qpw_possible))
 		return true;
-	/* Another CPU only writes QPW_LEAVING over QPW_REMOTE: not local either way. */
+	/*
+	 * Another CPU only writes QPW_LEAVING over QPW_REMOTE: not local either
+	 * way.
+	 */
 	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
 }
 
@@ -75,7 +78,8 @@ static inline void __qpw_check_cpu(int cpu) { }
  * @remote_runs: Work that its caller ran, because the CPU is in remote mode.
  * @owner_waits: Times that the CPU found its own lock taken, in remote mode.
  * @remote_waits: Times that a drainer found a lock of the CPU held.
- * @longest_hold: The longest time, in ns, that a drainer held a lock of the CPU.
+ * @longest_hold: The longest time, in ns, that a drainer held a lock of the
+ *	CPU.
  */
 struct qpw_stats {
 	unsigned long	queued;
@@ -132,11 +136,11 @@ static inline bool qpw_is_cpu_remote(int cpu)
  *
  * For caches that cannot use a qpw_lock_t, because their critical sections must
  * not sleep on PREEMPT_RT.  Such a cache has a raw spinlock for each CPU.  The
- * owner takes it only if this function returns true.  A drainer always takes it:
- * in a work function that runs remotely, in a CPU hotplug callback for a dead CPU,
- * or in an RCU read-side critical section in which qpw_is_cpu_remote() returned
- * true.  Both disable interrupts, and take no other lock while they hold the raw
- * spinlock.
+ * owner takes it only if this function returns true.  A drainer always takes
+ * it: in a work function that runs remotely, in a CPU hotplug callback for a
+ * dead CPU, or in an RCU read-side critical section in which
+ * qpw_is_cpu_remote() returned true.  Both disable interrupts, and take no
+ * other lock while they hold the raw spinlock.
  *
  * Context: On the cache's own CPU, with interrupts disabled until the end of
  * the critical section.  The result does not change before that.

@@ -71,8 +71,8 @@ void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 #else /* !CONFIG_QPW */
 
 /*
- * The worker of a CPU that went offline may run on any CPU, and must not work on
- * that CPU's cache.  CPU hotplug callbacks drain the cache of the dead CPU.
+ * The worker of a CPU that went offline may run on any CPU, and must not work
+ * on that CPU's cache.  CPU hotplug callbacks drain the cache of the dead CPU.
  */
 static inline void __qpw_work_fn(struct work_struct *work)
 {
@@ -251,7 +251,9 @@ static inline enum qpw_flush flush_percpu_work(struct qpw_struct *qpw)
 {
 	bool waited = flush_work(&qpw->work);
 
-	/* Ordered by flush_work(), unless another caller queues it meanwhile. */
+	/*
+	 * Ordered by flush_work(), unless another caller queues it meanwhile.
+	 */
 	if (data_race(qpw->dropped))
 		return QPW_FLUSH_DROPPED;
 	return waited ? QPW_FLUSH_WAITED : QPW_FLUSH_IDLE;

@@ -86,14 +86,17 @@ struct padata_mt_run *padata_mt_present_run(void)
 	return self ? self->run : NULL;
 }
 
-/* Pairs with the write in padata_mt_note_error(). */
+/* Pairs with the write in padata_mt_note_error(), progress.c. */
 static bool padata_mt_is_ending(const struct padata_mt_run *run)
 {
 	return READ_ONCE(run->progress.err) ||
 	       (run->job.killable && fatal_signal_pending(run->main));
 }
 
-/* Returns whether one of this task's calls, which nest in each other, is ending. */
+/*
+ * Returns whether one of this task's calls, which nest in each other, is
+ * ending.
+ */
 static bool padata_mt_is_call_ending(void)
 {
 	struct padata_mt_calls *calls = padata_mt_own_calls();
@@ -114,22 +117,23 @@ static bool padata_mt_is_call_ending(void)
 /**
  * padata_mt_should_stop - check in a thread function whether to stop
  *
- * For thread functions whose chunks may take long because the cost of an index can
- * rise sharply.  max_chunk bounds the number of indices in a chunk.  This function
- * bounds the time that a chunk takes after an error in another thread, or after a
- * fatal signal to the main thread of a killable job.  It also asks a helper to give
- * its chunk back: if its CPU was isolated or removed from the CPU mask of the main
- * thread, if the administrator lowered max_helpers, or if the main thread now has a
- * scheduling policy that gets no helpers (see padata_do_multithreaded()).
+ * For thread functions whose chunks may take long because the cost of an index
+ * can rise sharply.  max_chunk bounds the number of indices in a chunk.  This
+ * function bounds the time that a chunk takes after an error in another thread,
+ * or after a fatal signal to the main thread of a killable job.  It also asks a
+ * helper to give its chunk back: if its CPU was isolated or removed from the
+ * CPU mask of the main thread, if the administrator lowered max_helpers, or if
+ * the main thread now has a scheduling policy that gets no helpers (see
+ * padata_do_multithreaded()).
  *
  * A thread function that gets an error from this function undoes what it did of
- * its chunk, as after any error, and returns this error.  It may also complete the
- * chunk and return 0.  The main thread runs a chunk that was given back.  So its
- * indices are passed to the thread function again, after higher ones.
+ * its chunk, as after any error, and returns this error.  It may also complete
+ * the chunk and return 0.  The main thread runs a chunk that was given back.
+ * So its indices are passed to the thread function again, after higher ones.
  *
- * Context: A thread function, in the task that called it, where a raw spinlock may
- *          be taken.  Does not sleep.  Costs tens of nanoseconds, so call it about
- *          once in a microsecond or less often.
+ * Context: A thread function, in the task that called it, where a raw spinlock
+ *          may be taken.  Does not sleep.  Costs tens of nanoseconds, so call
+ *          it about once in a microsecond or less often.
  * Return: 0 to continue.
  *         -EINTR if the job is ending.
  *         -EAGAIN if a helper is to give back its chunk.

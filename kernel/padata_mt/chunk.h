@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * chunk.h - the code that runs once for each chunk, inlined: taking it, and calling
- * the thread function
+ * chunk.h - inline functions that run once for each chunk: take it, and
+ * call the thread function
  */
 
 #ifndef _KERNEL_PADATA_MT_CHUNK_H
 #define _KERNEL_PADATA_MT_CHUNK_H
 
 #include <linux/atomic.h>
+#include <linux/compiler.h>
 #include <linux/minmax.h>
 #include <linux/padata_mt.h>
 #include <linux/sched/signal.h>
@@ -42,7 +43,9 @@ static inline unsigned long padata_mt_want(const struct padata_mt_run *run,
 					   const struct padata_mt_thread *t,
 					   unsigned long left)
 {
-	/* Without padata_mt_pool.lock, because an approximate number is enough. */
+	/*
+	 * Without padata_mt_pool.lock, because an approximate number is enough.
+	 */
 	return min3(left / PADATA_MT_SHARE / READ_ONCE(run->threads), t->slice,
 		    padata_mt_max_chunk(&run->job));
 }

@@ -49,9 +49,9 @@ static bool padata_mt_uses_all_cpus(const struct padata_mt_job *job)
 }
 
 /*
- * Returns whether a helper may use all of @cpus now.  Isolation, the CPU mask of
- * the main thread and those of outer main threads may have changed.  No lock is
- * needed: the helper sees a concurrent change before its next chunk.
+ * Returns whether a helper may use all of @cpus now.  Isolation, the CPU mask
+ * of the main thread and those of outer main threads may have changed.  No lock
+ * is needed: the helper sees a concurrent change before its next chunk.
  */
 bool padata_mt_is_allowed(const struct padata_mt_run *run,
 			  const struct cpumask *cpus)
@@ -72,8 +72,8 @@ bool padata_mt_is_allowed(const struct padata_mt_run *run,
 }
 
 /*
- * Removes the CPUs that a helper may not use now.  Reads cpus_mask, because cpus_ptr
- * is one CPU while the main thread has migration disabled.
+ * Removes the CPUs that a helper may not use now.  Reads cpus_mask, because
+ * cpus_ptr is one CPU while the main thread has migration disabled.
  */
 void padata_mt_and_allowed(const struct padata_mt_run *run,
 			   struct cpumask *cpus)
@@ -137,7 +137,10 @@ void padata_mt_choose_cpu(struct padata_mt_worker *worker,
 	worker->cpu = run->cpu;
 }
 
-/* Called before the worker can run, so it never runs on a CPU that it may not use. */
+/*
+ * Called before the worker can run, so it never runs on a CPU that it may not
+ * use.
+ */
 void padata_mt_place(struct padata_mt_worker *worker,
 		     struct padata_mt_run *run)
 {

@@ -33,8 +33,8 @@ static inline void padata_mt_delay(void)
 #endif
 
 /*
- * A race window, without locks held.  CONFIG_PADATA_MT_DEBUG makes it wider, and a
- * KUnit test can let another thread run in it.
+ * A race window, without locks held.  CONFIG_PADATA_MT_DEBUG makes it wider,
+ * and a KUnit test can let another thread run in it.
  */
 void padata_mt_window(void)
 {

@@ -19,11 +19,12 @@
 /**
  * DOC: How many helpers, and how long chunks are
  *
- * A job gets one helper for each PADATA_MT_WORTH_NS of the remaining work.  The main
- * thread computes this again after each of its chunks, because the first indices of a
- * job may be the cheap ones.  Each thread adapts the length of its chunks to
- * PADATA_MT_SLICE_NS in the same way.  The cost of the first indices does not predict
- * that of later ones, so padata_mt_max_chunk() bounds the chunks as well.
+ * A job gets one helper for each PADATA_MT_WORTH_NS of the remaining work.  The
+ * main thread computes this again after each of its chunks, because the first
+ * indices of a job may be the cheap ones.  Each thread adapts the length of its
+ * chunks to PADATA_MT_SLICE_NS in the same way.  The cost of the first indices
+ * does not predict that of later ones, so padata_mt_max_chunk() bounds the
+ * chunks as well.
  */
 
 /* Starting a helper costs microseconds; its work should take much longer. */
@@ -36,9 +37,9 @@
 #define PADATA_MT_SLICE_NS	(10 * NSEC_PER_MSEC)
 
 /*
- * The decision on helpers needs a clock of high resolution.  Before clocksources
- * are available, ktime_get() has the resolution of jiffies.  Later, sched_clock()
- * has the resolution of jiffies on some architectures.
+ * The decision on helpers needs a clock of high resolution.  Before
+ * clocksources are available, ktime_get() has the resolution of jiffies.
+ * Later, sched_clock() has the resolution of jiffies on some architectures.
  */
 static inline u64 padata_mt_clock(bool late)
 {

@@ -22,8 +22,8 @@
 /**
  * DOC: When a helper leaves
  *
- * Before each chunk, including its first, a helper checks whether it may stay.  It
- * leaves if any of these is true:
+ * Before each chunk, including its first, a helper checks whether it may stay.
+ * It leaves if any of these is true:
  *
  *  - CPUs went offline, or max_helpers was lowered;
  *  - it finds more callers and helpers than CPUs, twice in a row;
@@ -37,9 +37,10 @@
  * after its own next chunk, the main thread asks for a new helper if the rest
  * of the work is worth it.
  *
- * *Giving back.*  padata_mt_should_stop() lets a helper leave in the middle of a
- * chunk.  The chunk then occupies the helper's entry of run->failed, which no
- * other helper gets, and the main thread runs the chunk when all helpers are done.
+ * *Giving back.*  padata_mt_should_stop() lets a helper leave in the middle of
+ * a chunk.  The chunk then occupies the helper's entry of run->failed, which no
+ * other helper gets, and the main thread runs the chunk when all helpers are
+ * done.
  */
 
 /* A helper leaves if it finds too many threads this often in a row. */
@@ -108,9 +109,10 @@ static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
 }
 
 /*
- * If its CPUs were gone at placement or went offline later, a helper has the CPU
- * mask of its last run or one that the scheduler chose.  That mask may contain
- * CPUs that the job must not use, even if the present CPU is not one of them.
+ * If its CPUs were gone at placement or went offline later, a helper has the
+ * CPU mask of its last run or one that the scheduler chose.  That mask may
+ * contain CPUs that the job must not use, even if the present CPU is not one of
+ * them.
  */
 static bool padata_mt_heed_cpus(struct padata_mt_worker *worker)
 {
@@ -181,7 +183,9 @@ static void padata_mt_take_part(struct padata_mt_worker *worker)
 
 	if (!padata_mt_may_stay(worker) || !padata_mt_join(run, t))
 		return;
-	/* The main thread waits for holders, so leave a closed run immediately. */
+	/*
+	 * The main thread waits for holders, so leave a closed run immediately.
+	 */
 	do {
 		err = padata_mt_call_in_helper(run, t);
 	} while (!err && !padata_mt_is_closed(run) &&
@@ -195,7 +199,10 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 	struct padata_mt_run *run = worker->run;
 	unsigned int pflags = memalloc_flags_save(run->pflags);
 
-	/* Fan-out: the last of many helpers starts earlier than if one thread sent all. */
+	/*
+	 * Fan-out: the last of many helpers starts earlier than if one thread
+	 * sent all.
+	 */
 	if (READ_ONCE(padata_mt_pool.missing))
 		padata_mt_seek_helpers(PADATA_MT_FANOUT);
 

@@ -15,6 +15,13 @@
  *  start.c	the main thread alone, and the creation of a run
  *  job.c	the main thread
  *  params.c	padata_mt.max_helpers
+ *
+ * These headers have inline functions that several of the files use:
+ *
+ *  chunk.h	taking a chunk, and calling the thread function
+ *  estimate.h	the length of chunks, and the number of helpers
+ *  limits.h	how many helpers there may be, and for which callers
+ *  lockdep.h	the maps of call sites
  */
 
 #ifndef _KERNEL_PADATA_MT_INTERNAL_H
@@ -34,11 +41,11 @@
 /**
  * DOC: Locks of multithreaded jobs
  *
- * padata_mt_pool.lock, run->lock and the locks of padata_mt_calls do not nest in
- * each other.  The scheduler's locks nest in run->lock.  All of these are raw
- * spinlocks that are held for a bounded time: helpers at nice 19 take them as well,
- * and on PREEMPT_RT the holder of a spinlock_t can be preempted.  None of them is
- * taken in interrupts.
+ * padata_mt_pool.lock, run->lock and the locks of padata_mt_calls do not nest
+ * in each other.  The scheduler's locks nest in run->lock.  All of these are
+ * raw spinlocks that are held for a bounded time: helpers at nice 19 take them
+ * as well, and on PREEMPT_RT the holder of a spinlock_t can be preempted.  None
+ * of them is taken in interrupts.
  */
 
 /* How many helpers a thread sends before its own first chunk */
@@ -103,7 +110,8 @@ struct padata_mt_thread {
 /**
  * struct padata_mt_run - a job that may have helpers
  * @ref: References: the main thread, each helper, each placement in progress.
- * @job: A copy of the job, because the caller's may be gone when a helper starts.
+ * @job: A copy of the job, because the caller's may be gone when a helper
+ *       starts.
  * @map: The lockdep map of the call site.
  * @depth: The number of chunks that this job is nested in.
  * @pflags: The allocation scope of the main thread.
@@ -132,7 +140,8 @@ struct padata_mt_thread {
  * @waiting: The main thread waits until @holders is empty.
  * @lift_prio: The priority that a straggler gets.
  * @holders: The helpers that may hold a chunk.
- * @progress: The progress of threads that are done, and where the run was closed.
+ * @progress: The progress of threads that are done, and where the run was
+ *            closed.
  * @failed: The chunks that failed or were given back.
  */
 struct padata_mt_run {

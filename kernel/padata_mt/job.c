@@ -26,11 +26,11 @@
  *
  * The task that calls padata_do_multithreaded() is the main thread of the job.
  * Unless the job is eager, the main thread starts alone: it runs a small chunk,
- * then larger ones, and measures their time.  When the rest of the job would take
- * long enough, the main thread allocates a struct padata_mt_run, copies the job
- * and its progress there, and sends helpers to it.  From then on the main thread
- * and the helpers do the same: take a chunk, run it, take the next one, until no
- * chunk is left.
+ * then larger ones, and measures their time.  When the rest of the job would
+ * take long enough, the main thread allocates a struct padata_mt_run, copies
+ * the job and its progress there, and sends helpers to it.  From then on the
+ * main thread and the helpers do the same: take a chunk, run it, take the next
+ * one, until no chunk is left.
  */
 
 /* Asks for more helpers if the rest of the work is worth them. */
@@ -69,13 +69,16 @@ static void padata_mt_review(struct padata_mt_run *run,
 	padata_mt_want_more(run, t);
 	/*
 	 * A helper that was sent may not have run yet to send the next ones.
-	 * Without the lock, because each main thread checks this after each chunk.
+	 * Without the lock, because each main thread checks this after each
+	 * chunk.
 	 */
 	if (data_race(run->missing) && data_race(padata_mt_has_room()))
 		padata_mt_seek_helpers(1);
 }
 
-/* @chunks: The number of chunks that the main thread took while it was alone. */
+/*
+ * @chunks: The number of chunks that the main thread took while it was alone.
+ */
 static void padata_mt_lead(struct padata_mt_run *run, unsigned long chunks)
 {
 	struct padata_mt_thread t = { .chunks = chunks, .slice = run->slice };
@@ -166,7 +169,7 @@ static void padata_mt_end(struct padata_mt_ctx *ctx)
 static void padata_mt_leave_cpu(void)
 {
 	atomic_dec(&padata_mt_pool.callers);
-	/* Pairs with the barrier in padata_mt_seek_helpers(). */
+	/* Pairs with the barrier in padata_mt_seek_helpers(), pool.c. */
 	smp_mb__after_atomic();
 	if (READ_ONCE(padata_mt_pool.missing))
 		padata_mt_seek_helpers(1);

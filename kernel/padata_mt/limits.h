@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * limits.h - how many helpers all jobs may have together, and which callers get none
+ * limits.h - how many helpers all jobs may have together, and which callers get
+ * none
  */
 
 #ifndef _KERNEL_PADATA_MT_LIMITS_H
@@ -37,8 +38,8 @@ static inline bool padata_mt_has_room(void)
 }
 
 /*
- * Helpers run at nice 19.  A real-time or deadline caller would wait for them, and
- * they would take CPU time from the peers of a SCHED_IDLE caller.
+ * Helpers run at nice 19.  A real-time or deadline caller would wait for them,
+ * and they would take CPU time from the peers of a SCHED_IDLE caller.
  */
 static inline bool padata_mt_is_served(const struct task_struct *task)
 {
@@ -52,7 +53,10 @@ static inline bool padata_mt_is_served(const struct task_struct *task)
 /* A caller that has inherited a real-time priority works alone, too. */
 static inline bool padata_mt_may_have_helpers(void)
 {
-	/* Priority inheritance can change this at any time; checked after each chunk. */
+	/*
+	 * Priority inheritance can change this at any time; checked after each
+	 * chunk.
+	 */
 	return padata_mt_is_served(current) && !data_race(rt_or_dl_task(current));
 }
 

@@ -14,14 +14,14 @@
  * DOC: Lockdep
  *
  * Each thread of a job, including the main thread, holds the lockdep map of the
- * call site while it runs the thread function: a helper may take the locks that the
- * main thread takes there.  The main thread also acquires and releases the map
- * before it starts, as flush_work() does.  Nested calls use the subclasses of the
- * map, by the number of chunks that they are nested in.  A thread that holds a map
- * at some depth takes only maps at greater depths, so call sites may nest in each
- * other in any order.  Calls in a memory allocation scope use other subclasses.  The
- * reason is that reclaim may run a job from the same call site as code that then
- * enters reclaim because it allocates memory.
+ * call site while it runs the thread function: a helper may take the locks that
+ * the main thread takes there.  The main thread also acquires and releases the
+ * map before it starts, as flush_work() does.  Nested calls use the subclasses
+ * of the map, by the number of chunks that they are nested in.  A thread that
+ * holds a map at some depth takes only maps at greater depths, so call sites
+ * may nest in each other in any order.  Calls in a memory allocation scope use
+ * other subclasses.  The reason is that reclaim may run a job from the same
+ * call site as code that then enters reclaim because it allocates memory.
  */
 
 /* Nesting depths that lockdep can distinguish, in and outside of scopes */

@@ -37,17 +37,17 @@
  *    until the worker has to leave.  Then it assigns itself to a run on
  *    padata_mt_pool.pending, or becomes idle.
  *
- * The state changes under padata_mt_pool.lock.  If its CPUs are busy, an assigned
- * worker may not run for a long time, so the main thread recalls all workers on
- * run->sent once the run is closed.  A worker that is being placed at that time
- * becomes idle after the placement, and no other thread may place it before that.
- * The placing thread holds its own reference to the run.
+ * The state changes under padata_mt_pool.lock.  If its CPUs are busy, an
+ * assigned worker may not run for a long time, so the main thread recalls all
+ * workers on run->sent once the run is closed.  A worker that is being placed
+ * at that time becomes idle after the placement, and no other thread may place
+ * it before that.  The placing thread holds its own reference to the run.
  *
- * *Pending runs.*  A run that lacks helpers is on padata_mt_pool.pending until it
- * has them, until a helper finds it closed, or until its main thread takes it off.
- * The main thread does that before it drops its reference.  Each of its CPUs gets
- * one helper at most during the life of a run, so padata_mt_run.failed has room
- * for all of them.
+ * *Pending runs.*  A run that lacks helpers is on padata_mt_pool.pending until
+ * it has them, until a helper finds it closed, or until its main thread takes
+ * it off.  The main thread does that before it drops its reference.  Each of
+ * its CPUs gets one helper at most during the life of a run, so
+ * padata_mt_run.failed has room for all of them.
  *
  * *Fan-out.*  The main thread sends PADATA_MT_FANOUT helpers and then works.
  * Each helper sends the same number before its first chunk.  After each of its
@@ -165,7 +165,10 @@ static void padata_mt_send_helpers(unsigned int max)
 	struct task_struct *task;
 
 	while (max-- && (worker = padata_mt_match(&run))) {
-		/* After its placement the worker may help, become idle and end at any time. */
+		/*
+		 * After its placement the worker may help, become idle and end
+		 * at any time.
+		 */
 		task = get_task_struct(worker->thread.task);
 		if (padata_mt_deliver(worker, run))
 			wake_up_process(task);
@@ -213,9 +216,9 @@ static void padata_mt_unlist(struct padata_mt_run *run)
 }
 
 /*
- * Takes a closed run off padata_mt_pool.pending, because its main thread may be busy
- * for a while.  If the check without the lock misses that it is pending, the main
- * thread takes it off.
+ * Takes a closed run off padata_mt_pool.pending, because its main thread may be
+ * busy for a while.  If the check without the lock misses that it is pending,
+ * the main thread takes it off.
  */
 void padata_mt_leave(struct padata_mt_run *run)
 {
@@ -239,12 +242,15 @@ bool padata_mt_lacks_workers(void)
 }
 
 /*
- * Sends at most @max helpers to pending runs, after a run was added or the limit
- * was raised.
+ * Sends at most @max helpers to pending runs, after a run was added or the
+ * limit was raised.
  */
 void padata_mt_seek_helpers(unsigned int max)
 {
-	/* Orders adding a run before this; pairs with padata_mt_leave_cpu(). */
+	/*
+	 * Orders adding a run before this; pairs with padata_mt_leave_cpu(),
+	 * job.c.
+	 */
 	smp_mb();
 	padata_mt_send_helpers(max);
 	if (padata_mt_lacks_workers())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * progress.c - the chunks of a multithreaded job, from the first call to the undo
+ * progress.c - the chunks of a multithreaded job, from the first call to the
+ * undo
  */
 
 #include <linux/cleanup.h>
@@ -28,17 +29,18 @@
  *
  * *Chunks.*  A thread takes a chunk by advancing run->next, so all indices that
  * were taken form one contiguous range.  A thread holds one chunk at a time and
- * does not take another one after an error.  The only state needed to undo a job
- * is therefore one failed chunk for each thread.  A run has room for that from
- * the start.
+ * does not take another one after an error.  The only state needed to undo a
+ * job is therefore one failed chunk for each thread.  A run has room for that
+ * from the start.
  *
- * *Closing.*  A run is closed when run->next has reached the end: because no work
- * is left, or because an error or a signal has moved it there.  A closed run is
- * never reopened.  A helper takes its first chunk and joins run->holders in the
- * same critical section of run->lock.  It leaves the list when it finds no
- * further chunk.  The main thread looks for holders under the same lock, after it
- * has seen the run closed.  By then a helper is either a holder, and the main
- * thread waits for it, or it never gets a chunk, and no thread waits for it.
+ * *Closing.*  A run is closed when run->next has reached the end: because no
+ * work is left, or because an error or a signal has moved it there.  A closed
+ * run is never reopened.  A helper takes its first chunk and joins run->holders
+ * in the same critical section of run->lock.  It leaves the list when it finds
+ * no further chunk.  The main thread looks for holders under the same lock,
+ * after it has seen the run closed.  By then a helper is either a holder, and
+ * the main thread waits for it, or it never gets a chunk, and no thread waits
+ * for it.
  *
  * *Lifetime.*  The main thread and each helper hold a reference to the run.  A
  * helper accesses data of the caller (thread_fn, fn_arg, the lockdep map of the
@@ -64,7 +66,7 @@ void padata_mt_note_error(struct padata_mt_progress *p, int err,
 {
 	if (chunk->len)
 		failed[p->nr_failed++] = *chunk;
-	/* Pairs with the read in padata_mt_is_ending(). */
+	/* Pairs with the read in padata_mt_is_ending(), calls.c. */
 	if (!p->err)
 		WRITE_ONCE(p->err, err);
 }
@@ -97,7 +99,9 @@ static void padata_mt_fail(struct padata_mt_run *run,
 	padata_mt_note_error(&run->progress, err, run->failed, &t->chunk);
 }
 
-/* A helper takes its first chunk and becomes a holder in one critical section. */
+/*
+ * A helper takes its first chunk and becomes a holder in one critical section.
+ */
 bool padata_mt_join(struct padata_mt_run *run, struct padata_mt_thread *t)
 {
 	padata_mt_window();
@@ -116,7 +120,10 @@ void padata_mt_finish(struct padata_mt_run *run,
 {
 	lockdep_assert_held(&run->lock);
 
-	/* The main thread runs this chunk after all others, unless the job fails. */
+	/*
+	 * The main thread runs this chunk after all others, unless the job
+	 * fails.
+	 */
 	if (t->gives_back)
 		run->failed[run->progress.nr_failed++] = t->chunk;
 	else if (err)
@@ -145,8 +152,8 @@ void padata_mt_quit(struct padata_mt_run *run,
 
 /*
  * The cost of an index varies, and so does the CPU time that a thread gets.  A
- * chunk that another bound kept short does not show that the slice is too small.
- * It may still show that the slice is too large.
+ * chunk that another bound kept short does not show that the slice is too
+ * small.  It may still show that the slice is too large.
  */
 static void padata_mt_adapt(struct padata_mt_thread *t)
 {

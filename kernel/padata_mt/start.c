@@ -45,7 +45,9 @@ static unsigned long padata_mt_left(const struct padata_mt_ctx *ctx)
 	return ctx->job->size - (ctx->progress.next - ctx->job->start);
 }
 
-/* The number of helpers that the job may have, without regard to CPUs and work */
+/*
+ * The number of helpers that the job may have, without regard to CPUs and work
+ */
 static unsigned int padata_mt_possible(const struct padata_mt_job *job,
 				       unsigned long left)
 {
@@ -109,8 +111,8 @@ static void padata_mt_describe(struct padata_mt_run *run,
 }
 
 /*
- * Creates a run if helpers are worth it, given that @len indices took @ns, and if
- * there are CPUs for them.
+ * Creates a run if helpers are worth it, given that @len indices took @ns, and
+ * if there are CPUs for them.
  */
 static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 				       unsigned long len, u64 ns)

@@ -16,8 +16,8 @@
  *
  * After boot, helpers run at nice 19, so other tasks may keep a helper from
  * completing the last chunk.  A main thread that waits lifts one helper to its
- * own priority, and lifts the next one when the first is done.  A caller that has
- * become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its priority.  A
+ * own priority, and lifts the next one when the first is done.  A caller that
+ * has become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its priority.  A
  * deadline cannot be lent, so a deadline caller lends nice 0.  The main thread
  * reads its priority when the wait begins, and again when a lift wakes it.  If
  * its priority rises in another way during the wait (sched_setscheduler(),
@@ -26,16 +26,16 @@
  *
  * A helper is lifted under run->lock while it holds a chunk.  It restores its
  * priority after it has given up that chunk, and therefore after the lift.  A
- * lifted helper may itself be waiting for a nested job.  In that case it has set
- * padata_mt_thread.waits under the lock of the run that it helps.  The thread
- * that lifts it then also wakes it up, so that it passes the lift on.  Nothing
- * else wakes a waiting main thread before the last helper is done, so the hung
- * task detector sees the wait.
+ * lifted helper may itself be waiting for a nested job.  In that case it has
+ * set padata_mt_thread.waits under the lock of the run that it helps.  The
+ * thread that lifts it then also wakes it up, so that it passes the lift on.
+ * Nothing else wakes a waiting main thread before the last helper is done, so
+ * the hung task detector sees the wait.
  */
 
 /*
- * The straggler may itself wait for a helper of a nested job.  Only then must it
- * be woken up.  It sets and clears t->waits under this lock.
+ * The straggler may itself wait for a helper of a nested job.  Only then must
+ * it be woken up.  It sets and clears t->waits under this lock.
  */
 void padata_mt_lift_one(struct padata_mt_run *run)
 {
@@ -71,7 +71,10 @@ static int padata_mt_lift_prio(void)
 	return data_race(current->policy) == SCHED_IDLE ? MAX_PRIO - 1 : prio;
 }
 
-/* Sets thread.waits under the lock of the run in which this helper can be lifted. */
+/*
+ * Sets thread.waits under the lock of the run in which this helper can be
+ * lifted.
+ */
 static void padata_mt_set_waits(struct padata_mt_worker *self, bool waits)
 {
 	if (!self)
@@ -100,10 +103,10 @@ static bool padata_mt_is_held(struct padata_mt_run *run)
 }
 
 /*
- * Waits for the holders.  The run is closed, so no helper becomes a holder.  The
- * last holder wakes this task in the critical section in which it leaves the list,
- * so no wake-up is pending after the list was seen empty.  @self is this task if it
- * is a helper, else NULL.
+ * Waits for the holders.  The run is closed, so no helper becomes a holder.
+ * The last holder wakes this task in the critical section in which it leaves
+ * the list, so no wake-up is pending after the list was seen empty.  @self is
+ * this task if it is a helper, else NULL.
  */
 void padata_mt_wait(struct padata_mt_run *run, struct padata_mt_worker *self)
 {

@@ -11,7 +11,7 @@
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/init.h>
-#include <linux/qpw.h>
+#include <linux/qpw_mode.h>
 #include <linux/sched/isolation.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -48,7 +48,10 @@ static void __init qpw_choose_isolated(struct cpumask *cpus)
 	}
 }
 
-/* Unlike cpulist_parse(), rejects CPUs >= nr_cpu_ids, and accepts "N" and "all". */
+/*
+ * Unlike cpulist_parse(), rejects CPUs >= nr_cpu_ids, and accepts "N" and
+ * "all".
+ */
 static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
 {
 	cpumask_clear(cpus);

@@ -11,6 +11,7 @@
 #include <linux/qpw_mode.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/isolation.h>
+#include <linux/smp.h>
 #include <linux/srcu.h>
 #include <linux/stop_machine.h>
 #include <linux/workqueue.h>
@@ -21,7 +22,7 @@
 /* Serializes changes of modes */
 static DEFINE_MUTEX(qpw_mode_lock);
 
-/* Returns whether qpw/N and the wait for a grace period may run on this CPU. */
+/* Returns whether drainer threads and the wait for drainers may run here. */
 bool qpw_is_housekeeper(int cpu)
 {
 	guard(rcu)();
@@ -30,7 +31,9 @@ bool qpw_is_housekeeper(int cpu)
 	       !__qpw_is_cpu_remote(cpu);
 }
 
-/* Runs in the stopper thread: no critical section of this CPU is in progress. */
+/*
+ * Runs in the stopper thread: no critical section of this CPU is in progress.
+ */
 static int qpw_enter_mode(void *arg)
 {
 	qpw_publish_mode(smp_processor_id(), (long)arg);
@@ -78,8 +81,9 @@ static int qpw_leave_remote(int cpu)
  * Context: Process context, may sleep.  Must not be called from a QPW work
  * function.  Takes the CPU hotplug lock.
  *
- * Return: 0 on success or if @cpu is in that mode already, -EINVAL if @cpu does
- * not exist, -ENOMEM or -EINTR if qpw/N cannot be started on PREEMPT_RT.
+ * Return: 0 on success or if @cpu is in that mode already, -EINVAL if @cpu
+ * does not exist, -ENOMEM or -EINTR if @cpu's thread cannot be started on
+ * PREEMPT_RT.
  */
 int qpw_set_remote(int cpu, bool remote)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of QPW share
+ * Queue per-CPU work (QPW): what the files in this directory share
  */
 
 #ifndef _KERNEL_QPW_INTERNAL_H

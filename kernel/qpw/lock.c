@@ -3,14 +3,17 @@
  * Queue per-CPU work (QPW): taking the lock of another CPU
  */
 
-#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/export.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/qpw_lock.h>
 
 #include "stats.h"
 
-/* The result is stable inside a critical section of @cpu's locks: see mode.c. */
+/*
+ * The result is stable inside a critical section of @cpu's locks: see mode.c.
+ */
 static bool qpw_takes_spinlock(int cpu)
 {
 	return qpw_mode_of(cpu) != QPW_LOCAL || !cpu_online(cpu);
@@ -46,8 +49,8 @@ static bool qpw_try_cpu(qpw_lock_t *lock, bool tried, int cpu)
  * @cpu: The CPU whose lock it is.
  *
  * The lockdep annotation precedes each attempt, so lockdep reports a deadlock
- * before the wait begins.  The attempt ends before interrupts are enabled: while
- * it waits the drainer holds nothing that an interrupt could want.
+ * before the wait begins.  The attempt ends before interrupts are enabled:
+ * while it waits the drainer holds nothing that an interrupt could want.
  *
  * Context: May sleep.  Returns with interrupts disabled.
  */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters of QPW, its tracepoints, and its file in debugfs
+ * Queue per-CPU work (QPW): counters, tracepoints, and the file in debugfs
  */
 
+#include <linux/cpumask.h>
 #include <linux/debugfs.h>
+#include <linux/export.h>
 #include <linux/init.h>
 #include <linux/minmax.h>
 #include <linux/qpw_mode.h>
@@ -13,7 +15,7 @@
 #define CREATE_TRACE_POINTS
 #include "stats.h"
 
-#if IS_ENABLED(CONFIG_QPW_KUNIT_TEST)
+#if IS_ENABLED(CONFIG_KUNIT)
 EXPORT_TRACEPOINT_SYMBOL_GPL(qpw_remote_hold);
 #endif
 

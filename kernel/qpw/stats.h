@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counters of QPW, and the time that drainers hold locks
+ * Queue per-CPU work (QPW): counters, and how long drainers hold locks
  */
 
 #ifndef _KERNEL_QPW_STATS_H
@@ -28,8 +28,8 @@ static inline struct qpw_counters *qpw_counters_of(int cpu)
 }
 
 /*
- * The lock of another CPU that this CPU holds.  It holds one at most, and does not
- * schedule until it releases the lock.
+ * The lock of another CPU that this CPU holds.  It holds one at most, and does
+ * not schedule until it releases the lock.
  */
 struct qpw_hold {
 	u64	asked;	/* 0 if not traced */

@@ -5,8 +5,10 @@
 
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/gfp.h>
 #include <linux/init.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/qpw_mode.h>
 #include <linux/qpw_work.h>
@@ -28,7 +30,10 @@ static void qpw_errand_fn(struct kthread_work *work)
 	struct qpw_errand *errand;
 
 	errand = container_of(work, struct qpw_errand, work);
-	/* The caller holds this map as well: it waits for what the function locks. */
+	/*
+	 * The caller holds this map as well: it waits for what the function
+	 * locks.
+	 */
 	lock_map_acquire(&errand->qpw->work.lockdep_map);
 	errand->done = qpw_run_remotely(errand->qpw);
 	lock_map_release(&errand->qpw->work.lockdep_map);
@@ -40,9 +45,10 @@ static void qpw_errand_fn(struct kthread_work *work)
  */
 bool qpw_run_for_caller(struct qpw_struct *qpw)
 {
-	struct kthread_worker *worker = READ_ONCE(per_cpu(qpw_worker, qpw->cpu));
 	struct qpw_errand errand = { .qpw = qpw };
+	struct kthread_worker *worker;
 
+	worker = READ_ONCE(per_cpu(qpw_worker, qpw->cpu));
 	if (!worker || worker->task == current)
 		return qpw_run_remotely(qpw);
 	kthread_init_work(&errand.work, qpw_errand_fn);
@@ -64,9 +70,13 @@ int qpw_start_worker(int cpu)
 	for_each_possible_cpu(other)
 		if (other != cpu && qpw_is_housekeeper(other))
 			cpumask_set_cpu(other, housekeepers);
-	/* Not on @cpu, where it could not run while the owner is not preemptible. */
+	/*
+	 * Not on @cpu, where it could not run while the owner is not
+	 * preemptible.
+	 */
 	if (cpumask_empty(housekeepers))
-		cpumask_andnot(housekeepers, cpu_possible_mask, cpumask_of(cpu));
+		cpumask_andnot(housekeepers, cpu_possible_mask,
+			       cpumask_of(cpu));
 
 	worker = kthread_create_worker(0, "qpw/%d", cpu);
 	if (IS_ERR(worker))

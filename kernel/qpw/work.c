@@ -8,13 +8,13 @@
  *
  * **Work** records its CPU, but workqueues do not guarantee that it runs there:
  * when a CPU goes offline, its workers continue on other CPUs.  The worker
- * therefore first disables migration.  If it is on the CPU of the work, it calls
- * the work function.  If that CPU is in remote mode, it calls the function in an
- * SRCU read-side critical section, like any other drainer.  In all other cases it
- * drops the work: the CPU is going offline, and callbacks for the dead CPU will
- * drain it.  The worker records in the work that it was dropped or, before it
- * calls the function, that it was not.  A flush reads that record after the work
- * has ended.
+ * therefore first disables migration.  If it is on the CPU of the work, it
+ * calls the work function.  If that CPU is in remote mode, it calls the
+ * function in an SRCU read-side critical section, like any other drainer.  In
+ * all other cases it drops the work: the CPU is going offline, and callbacks
+ * for the dead CPU will drain it.  The worker records in the work that it was
+ * dropped or, before it calls the function, that it was not.  A flush reads
+ * that record after the work has ended.
  *
  * Work is initialized as a work item and flushed as one in every mode.  If the
  * caller has run it, there is nothing to flush, whatever the CPU's mode is by
@@ -23,7 +23,9 @@
 
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
+#include <linux/export.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/qpw_mode.h>
@@ -64,7 +66,9 @@ void __qpw_work_fn(struct work_struct *work)
 
 	migrate_disable();
 	if (likely(smp_processor_id() == qpw->cpu)) {
-		/* Not later: the work may be freed when its function returns. */
+		/*
+		 * Not later: the work may be freed when its function returns.
+		 */
 		WRITE_ONCE(qpw->dropped, false);
 		qpw->func(qpw);
 	} else if (!qpw_run_remotely(qpw)) {
@@ -129,9 +133,9 @@ EXPORT_SYMBOL_GPL(__queue_percpu_work_on_nowait);
 
 /*
  * Queues work for the CPUs in local mode among BITS_PER_LONG of @cpus, and
- * returns the others.  The caller keeps this result, because modes can change in
- * between.  The works cannot keep it, because other callers may queue the same
- * works.
+ * returns the others.  The caller keeps this result, because modes can change
+ * in between.  The works cannot keep it, because other callers may queue the
+ * same works.
  */
 static unsigned long qpw_queue_local(const struct cpumask *cpus, int first,
 				     struct workqueue_struct *wq,
