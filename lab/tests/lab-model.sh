@@ -135,17 +135,17 @@ test_chunks_are_as_many_as_the_kernel_had() {
 
 	while read -r size known had; do
 		read -r _ _ _ _ chunks threads < <(model jitter=0 one cores=2 peak=0 idle=1 \
-			min_chunk=1 no_locks=1 portion=1099511627776 page_ns=9.03 pages="$size")
+			min_chunk=1 no_locks=1 portion=1099511627776 page_ns=7.89 pages="$size")
 		same "$had" "$threads" "threads for $size"
 		holds 'chunks >= known - 1 && chunks <= known + 1' "chunks=$chunks" "known=$known"
 	done <<-END
 		1000 4 1
 		3000 5 1
-		10000 5 1
-		30000 41 2
-		100000 45 2
-		300000 49 2
-		1000000 53 2
+		10000 7 1
+		30000 42 2
+		100000 58 2
+		300000 107 2
+		1000000 278 2
 	END
 }
 

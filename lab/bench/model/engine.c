@@ -25,11 +25,19 @@ unsigned long engine_chunk_len(const struct rules *r, unsigned long start,
 	return n;
 }
 
+/* padata_mt_max_chunk(), of a job without max_chunk */
+static double max_chunk(const struct rules *r)
+{
+	return larger(r->p->max_chunk,
+		      r->p->max_least * larger(r->min_chunk, r->align));
+}
+
 /* padata_mt_want() */
 double engine_want(const struct rules *r, unsigned long left,
 		   unsigned int threads, double slice)
 {
-	return smaller(left / r->p->share / threads, slice);
+	return smaller(smaller(left / r->p->share / threads, slice),
+		       max_chunk(r));
 }
 
 /* padata_mt_in() */
@@ -45,7 +53,8 @@ double engine_want_alone(const struct rules *r, unsigned long len, double ns,
 	double target = elapsed < r->p->probe_ns ? r->p->probe_ns :
 						   r->p->slice_ns;
 
-	return smaller(len * r->p->growth, in(target, len, ns));
+	return smaller(smaller(len * r->p->growth, in(target, len, ns)),
+		       max_chunk(r));
 }
 
 /* padata_mt_slice() */

@@ -36,6 +36,8 @@ X(probe_ns, 20e3, "ns", "code", "PADATA_MT_PROBE_NS")				\
 X(worth_ns, 100e3, "ns", "code", "PADATA_MT_WORTH_NS")				\
 X(share, 2, "", "code", "PADATA_MT_SHARE")					\
 X(growth, 16, "", "code", "PADATA_MT_GROWTH")					\
+X(max_chunk, 4096, "", "code", "PADATA_MT_MAX_CHUNK")				\
+X(max_least, 16, "", "code", "PADATA_MT_MAX_LEAST")				\
 X(section_pages, 32768, "pages", "code", "PAGES_PER_SECTION, x86-64")		\
 X(block_pages, 1024, "pages", "code", "MAX_ORDER_NR_PAGES, x86-64")		\
 X(bandwidth_share, 0.7, "", "fitted",						\
