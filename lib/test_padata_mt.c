@@ -103,11 +103,11 @@ struct pmt_call {
  * @fail: The indices whose chunks fail.
  * @fail_together: All threads fail once they have met.
  * @kill_at: The caller gets a fatal signal before this index is done.
- * @killed: It got it.
+ * @killed: The caller got the signal.
  * @lift: Helpers wait until they have the nice value of the caller.
  * @inner: The job that every call runs in turn.
  * @rivals: Other jobs run in the meantime: a helper may leave, help them, and
- * return.
+ *          return.
  * @cpus: Where helpers may run, or NULL.
  * @narrow: The CPUs that the caller is limited to during the job, or NULL.
  * @narrowed: The caller has been limited to @narrow.
@@ -196,8 +196,8 @@ static unsigned int pmt_find_cpus(struct cpumask *cpus)
 }
 
 /*
- * Skips a test of helpers if there are none.  Returns the number of threads
- * that a job can have.
+ * Skips the test without CONFIG_PADATA, or if this task and its helpers may use
+ * fewer than @cpus CPUs.  Returns the number of threads that a job can have.
  */
 static unsigned int pmt_need_cpus(struct kunit *test, unsigned int cpus)
 {
@@ -272,8 +272,8 @@ static void pmt_compute(u64 ns)
 }
 
 /*
- * The first thread that sees the condition ends the wait, also for the rest of
- * the job.
+ * The first thread that sees enough threads, or runs out of patience, ends the
+ * wait of all threads, also for the rest of the job.
  */
 static void pmt_meet(struct pmt_fixture *fx, unsigned int n)
 {
@@ -432,8 +432,8 @@ static int pmt_cmp_calls(const void *a, const void *b)
 }
 
 /*
- * Each index was passed to the thread function at most once, in order, and at
- * least once if there was no error.
+ * The calls cover the job from its start without a gap or an overlap, and up to
+ * its end if there was no error.
  */
 static void pmt_check_coverage(struct pmt_fixture *fx)
 {
@@ -491,8 +491,8 @@ static unsigned int pmt_count_tasks(const struct pmt_fixture *fx)
 }
 
 /*
- * The limit was observed, no call is in progress any more, and the statistics
- * are correct.
+ * The limit was observed, no call is still in progress, and the statistics are
+ * correct.
  */
 static void pmt_check_threads(struct pmt_fixture *fx)
 {
@@ -527,7 +527,10 @@ static bool pmt_is_one_chunk(const struct padata_mt_job *job)
 	return over && align - over >= job->size - len;
 }
 
-/* A job for one thread is one call, in the task that runs it. */
+/*
+ * A job for one thread runs in its caller.  It is one call, unless the job is
+ * killable or has a max_chunk.
+ */
 static void pmt_check_single(struct pmt_fixture *fx)
 {
 	const struct padata_mt_job *job = &fx->job;
@@ -1069,7 +1072,7 @@ static void pmt_test_killed(struct kunit *test)
 		fx->job.max_threads = i & 2 ? 1 : 4;
 		fx->kill_at = at[i / 4];
 		pmt_run_in_task(&task);
-		/* Too late, if nothing was left to hand out. */
+		/* The signal came too late if no chunk was left to take. */
 		KUNIT_EXPECT_TRUE(test, fx->ret == -EINTR ||
 				  fx->calls[fx->nr_calls - 1].end == 1003);
 		KUNIT_EXPECT_TRUE(test, fx->killed);
@@ -1374,8 +1377,8 @@ static void pmt_test_memalloc(struct kunit *test)
 #define PMT_NICE	(-5)
 
 /*
- * A helper that begins has the nice value of helpers.  Later it may have been
- * lifted already when it comes to its last chunk.
+ * A helper starts with the nice value of helpers.  It may already have been
+ * lifted by the time it takes its last chunk.
  */
 static void pmt_expect_nice(struct pmt_fixture *fx, int nice)
 {
@@ -1388,8 +1391,8 @@ static void pmt_expect_nice(struct pmt_fixture *fx, int nice)
 }
 
 /*
- * All helpers that the main thread waits for are lifted.  A helper that begins
- * is not.
+ * All helpers that the main thread waits for are lifted.  A helper that has
+ * just started is not.
  */
 static void pmt_test_nice(struct kunit *test)
 {
@@ -1487,7 +1490,9 @@ static void pmt_test_nested_lift(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lift.lifted);
 }
 
-/* A helper's first call leaves bottom halves disabled, the second enables them. */
+/*
+ * A helper's first call leaves bottom halves disabled; its second enables them.
+ */
 struct pmt_leak {
 	struct kunit			*test;
 	struct task_struct		*main;
@@ -1528,7 +1533,7 @@ static void pmt_test_leak(struct kunit *test)
 		.thread_fn = pmt_leak_fn, .fn_arg = &leak, .size = 3,
 		.max_threads = 2, .eager = true,
 	};
-	/* Where the architecture has no better, a warning that comes once */
+	/* On some architectures the warning comes only once. */
 	static bool told;
 
 	pmt_need_cpus(test, 2);
@@ -1543,7 +1548,7 @@ static void pmt_test_leak(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, told);
 }
 
-/* A helper that starts late does not access the job any more. */
+/* A helper that starts late no longer accesses the job. */
 static void pmt_test_late(struct kunit *test)
 {
 	struct pmt_fixture *fx;
@@ -1844,7 +1849,7 @@ static void pmt_check_policy(struct pmt_policy *p)
 	KUNIT_EXPECT_EQ(fx->test, fx->stats.threads, 1);
 	pmt_restore_policy(p);
 
-	/* Meanwhile: the helper leaves */
+	/* During the job: the helper leaves */
 	pmt_prepare_policy(p);
 	init_completion(&p->helped);
 	atomic_long_set(&fx->sum, 0);
@@ -1893,9 +1898,9 @@ static void pmt_test_inherits_rt(struct kunit *test)
 }
 
 /*
- * A main thread becomes SCHED_FIFO while a helper has a chunk, and on each of their
- * CPUs a SCHED_FIFO task of lower priority never sleeps.  The hogs end by themselves
- * before the deadline server lets any other task run.
+ * A main thread becomes SCHED_FIFO while a helper has a chunk, and on each of
+ * their CPUs a rival, a SCHED_FIFO task of lower priority, never sleeps.  The
+ * rivals end by themselves before the deadline server lets any other task run.
  */
 #define PMT_RIVAL_MS		800
 #define PMT_RIVALS		2
@@ -1931,7 +1936,10 @@ static int pmt_rival_fn(void *arg)
 	kthread_complete_and_exit(&rival->done, 0);
 }
 
-/* Before any of them runs, because they keep kthreadd from its CPU. */
+/*
+ * Creates all rivals before any of them runs, because a running one keeps
+ * kthreadd off its CPU.
+ */
 static void pmt_create_rivals(struct pmt_rivalry *all,
 			      const struct cpumask *cpus)
 {
@@ -1993,7 +2001,10 @@ static int pmt_rivalry_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-/* The main thread need not wait until the hogs end: the helper beats them, too. */
+/*
+ * The main thread need not wait until the rivals end: the helper outranks them,
+ * too.
+ */
 static void pmt_test_becomes_rt(struct kunit *test)
 {
 	struct cpumask *cpus = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
@@ -2168,13 +2179,16 @@ static void pmt_take_too_long(void)
 		usleep_range(1000, 2000);
 }
 
-/* Until it fails, to end the job. */
+/* Cheap indices, and then an error to end the job */
 static int pmt_cheap_fn(unsigned long start, unsigned long end, void *arg)
 {
 	return start < 6 * PMT_MANY ? 0 : -EIO;
 }
 
-/* Later, every call takes too long, whatever its length. */
+/*
+ * After the first PMT_MANY indices, every call takes too long, whatever its
+ * length.
+ */
 static int pmt_long_fn(unsigned long start, unsigned long end, void *arg)
 {
 	struct pmt_fixture *fx = arg;
@@ -2249,7 +2263,7 @@ static void pmt_test_pace(struct kunit *test)
 	}
 }
 
-/* The most by which chunks of a thread become longer. */
+/* The largest factor by which the chunks of a thread grow */
 #define PMT_GROWTH	16
 
 static void pmt_check_growth(struct pmt_fixture *fx)
@@ -2372,8 +2386,9 @@ static void pmt_test_no_memory(struct kunit *test)
 }
 
 /*
- * At the pace of the first indices all of them together are worth one helper or
- * two.  Then the main thread finds out, and helpers wait until there are more.
+ * If all indices were as cheap as the first ones, the job would be worth one or
+ * two helpers.  When the later ones turn out to be more expensive, the main
+ * thread asks for more helpers, and those that are there wait for them.
  */
 static int pmt_dearer_fn(unsigned long start, unsigned long end, void *arg)
 {
@@ -2408,7 +2423,10 @@ static void pmt_test_dearer(struct kunit *test)
 	pmt_run(fx);
 	KUNIT_EXPECT_GE(test, fx->max_active, 3);
 
-	/* If there were too many, they would come in this time, once at least. */
+	/*
+	 * If the job asked for too many helpers, they would join within this
+	 * time, in one of the jobs at least.
+	 */
 	fx->patience = HZ / 10;
 	fx->job.max_threads = 3;
 	for (i = 0; i < 5; i++) {
@@ -2726,7 +2744,7 @@ static void pmt_test_callers(struct kunit *test)
 	}
 }
 
-/* Helpers of a long job, which are there until the job has none */
+/* A long job, whose helpers leave one by one as new callers come */
 struct pmt_crowd {
 	struct pmt_fixture	*fx;
 	struct pmt_task		task;
@@ -2894,8 +2912,8 @@ static void pmt_test_recall_placing(struct kunit *test)
 }
 
 /*
- * Each thread sends two helpers.  This thread sends no more, but all of them
- * arrive.
+ * The main thread sends at most three helpers before its first chunk.  All four
+ * arrive nevertheless.
  */
 #define PMT_FANOUT_HELPERS	4
 
@@ -2956,8 +2974,8 @@ static void pmt_test_fanout(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
 		kunit_deactivate_static_stub(test, padata_mt_window);
 		/*
-		 * Two for each helper that this thread sent, or fewer if a
-		 * helper was faster.
+		 * Two windows for each helper that this thread sent, or fewer
+		 * if a helper was faster.
 		 */
 		KUNIT_EXPECT_LE(test, fanout.windows, 6);
 	}

@@ -69,7 +69,7 @@
 #define QT_WAIT_MS	20
 #define QT_HOLD_US	200
 
-/* The most attempts until the drainer has waited for half of that time */
+/* The maximum number of attempts to make a drainer wait half of that time */
 #define QT_WAITS	20
 
 /* How long an owner keeps its lock if no report comes */
@@ -245,7 +245,7 @@ static void qt_work_fn(struct qpw_struct *qpw)
 		wait_for_completion(work->gate);
 }
 
-/* Waits between the read and the write, so that a missing exclusion is noticed */
+/* Waits between the read and the write, to expose a lack of mutual exclusion */
 static void qt_add(unsigned long *count, long delta)
 {
 	unsigned long old = *count;
@@ -405,8 +405,8 @@ static void qt_test_works_of_all_cpus(struct kunit *test)
 
 #ifdef CONFIG_QPW
 /*
- * Counts the works that are reported as queued, and as run remotely, if @cpu
- * gets many.
+ * Queues many works for @cpu, and returns how many are reported as queued and
+ * how many as run remotely.
  */
 static void qt_count_works(struct kunit *test, int cpu, unsigned long *queued,
 			   unsigned long *remote_runs)
@@ -1548,7 +1548,7 @@ static void qt_test_queue_often(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, work->runs, remote ? 4 : 2);
 }
 
-/* Ends a work once @task waits for that. */
+/* Lets a work end once @task sleeps to wait for it. */
 struct qt_opener {
 	struct task_struct	*task;
 	struct completion	*gate;
@@ -2071,7 +2071,7 @@ static unsigned long qt_count_met(struct qt_fixture *qt)
 	return met;
 }
 
-/* In modes that stay, so that it can be waited for */
+/* Only in modes that do not flip, so that the test can wait for it */
 static bool qt_may_meet(const enum qt_mode *mode)
 {
 	return (*mode == QT_REMOTE || *mode == QT_MIXED) &&
@@ -2340,7 +2340,10 @@ static void qt_test_lru_drain(struct kunit *test)
 #endif
 
 #if defined(CONFIG_QPW) && defined(CONFIG_HOTPLUG_CPU)
-/* Checks whether work for an offline CPU runs, and never on another CPU's cache. */
+/*
+ * Checks that work for an offline CPU runs if that CPU is in remote mode, and
+ * is dropped otherwise.
+ */
 static void qt_check_offline(struct kunit *test, int cpu, bool remote)
 {
 	struct qt_fixture *qt = test->priv;
@@ -2353,7 +2356,7 @@ static void qt_check_offline(struct kunit *test, int cpu, bool remote)
 			flush_percpu_work(&work->qpw) == QPW_FLUSH_DROPPED);
 	KUNIT_EXPECT_EQ(test, work->runs, remote);
 
-	/* Callbacks for dead CPUs take the lock in any mode, as a lock. */
+	/* In any mode, the lock of an offline CPU can be taken, and tried. */
 	qpw_lock(&qt->caches->trylock, cpu);
 	qpw_unlock(&qt->caches->trylock, cpu);
 	KUNIT_EXPECT_TRUE(test, qpw_trylock(&qt->caches->trylock, cpu));
@@ -2382,9 +2385,9 @@ static void qt_test_hotplug(struct kunit *test)
 }
 
 /*
- * If work is pending when its CPU goes offline, its worker runs on any CPU, and
- * must not access the cache of that CPU.  It may run the work only if the
- * offline CPU is in remote mode.
+ * If work is pending when its CPU goes offline, its worker runs on any CPU.  It
+ * may run the work only if the offline CPU is in remote mode.  Otherwise it
+ * must not access the cache of the offline CPU.
  */
 static void qt_test_offline_before_run(struct kunit *test)
 {
@@ -2456,7 +2459,7 @@ static struct buffer_head *qt_read_block(struct qt_disk *disk, int block)
 	return __bread(disk->bdev, block, block_size(disk->bdev));
 }
 
-/* Holds a reference to each of the buffer heads, so that their counts stay */
+/* Holds one reference to each of the buffer heads, so that none is freed. */
 static struct qt_disk *qt_open_disk(struct kunit *test)
 {
 	struct qt_disk *disk = kunit_kzalloc(test, sizeof(*disk), GFP_KERNEL);
@@ -2507,8 +2510,8 @@ static void qt_drain_folios(void)
 }
 
 /*
- * Checks, with interrupts disabled, whether another CPU needs this CPU to make
- * progress.
+ * Checks, with interrupts disabled, whether another CPU makes progress without
+ * this CPU.
  */
 static int qt_be_deaf(void *meeting)
 {
@@ -2584,7 +2587,7 @@ static int qt_reader_fn(void *data)
 	int i;
 
 	for (i = 0; !kthread_should_stop(); i = (i + 1) % QT_BLOCKS) {
-		/* One block again and again, and all blocks in turn */
+		/* Block 0 again and again, and every fifth block in turn */
 		bh = qt_read_block(reader->disk, i % 5 ? 0 : i);
 		if (bh != reader->disk->bhs[i % 5 ? 0 : i])
 			reader->errors++;
@@ -2854,9 +2857,9 @@ static void qt_migrate_in_section(struct kunit *test, int cpu)
 }
 
 /*
- * lockdep reports that in every configuration, because the lock that is
- * released is not the one that was taken.  It is then disabled until the next
- * boot.
+ * lockdep reports such a migration in every configuration, because the lock
+ * that is released is not the one that was taken.  lockdep is then disabled
+ * until the next boot.
  */
 static void qt_test_lockdep_reports_migration(struct kunit *test)
 {

@@ -12,11 +12,12 @@
  * Only the owner, the CPU that a per-CPU cache belongs to, takes the lock of
  * that cache.  To drain the cache, another CPU must queue work on the owner.
  * On an isolated CPU that work preempts the task that the CPU is isolated for.
- * If this task does not yield, the work runs only in the time that the deadline
- * server takes from the task, and without that server it never runs.  With QPW
- * a CPU can be put into *remote mode*: other CPUs then take the locks of its
- * caches as well.  queue_percpu_work_on() then runs the work function in its
- * caller, or on PREEMPT_RT in a thread that works for the caller.
+ * If this is a real-time task that does not yield, the work runs only in the
+ * time that the deadline server takes from the task, and without that server it
+ * never runs.  With QPW a CPU can be put into *remote mode*: other CPUs then
+ * take the locks of its caches as well.  queue_percpu_work_on() then runs the
+ * work function in its caller, or on PREEMPT_RT in a thread that works for the
+ * caller.
  *
  * Each CPU has its own mode, which determines what the calls do:
  *

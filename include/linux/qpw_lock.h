@@ -29,8 +29,8 @@ static __always_inline void __qpw_nolock_end(void) { }
  * qpw_lock_init - Initialize a lock at run time
  * @lock: The lock of one CPU, of type qpw_lock_t.
  *
- * Call this for every possible CPU before the lock is first used, because that
- * CPU may already be in remote mode by then.
+ * Call this for every possible CPU before the lock is first used, because any
+ * of them may already be in remote mode by then.
  */
 #define qpw_lock_init(lock)		__qpw_lock_init(lock)
 
@@ -118,7 +118,7 @@ static __always_inline void __qpw_nolock_end(void) { }
  * this CPU waits for the lock and has not run since the lock was released.
  *
  * Context: Any, including NMI.  On PREEMPT_RT it always fails in NMI and hard
- * interrupts.  With preemption disabled there, call it only between
+ * interrupts.  If preemption is disabled on PREEMPT_RT, call it only between
  * qpw_nolock_begin() and qpw_nolock_end(): without them the release may have to
  * wake up a drainer.
  *

@@ -19,9 +19,10 @@ bool __qpw_trylock_cpu(qpw_lock_t *lock, bool tried, int cpu);
 void __qpw_unlock_cpu(qpw_lock_t *lock, int cpu);
 
 /*
- * The following functions are inlined, including their cold parts: for a call
- * the hot part would have to save registers.  For the same reason each of them
- * computes the address of the lock when it needs it, with preemption disabled.
+ * The following functions are inlined, including their cold parts: if these
+ * were calls, the hot part would have to save registers.  For the same reason
+ * each function computes the address of the lock when it needs it, with
+ * preemption disabled.
  */
 
 static __always_inline void qpw_note_busy(void)
@@ -85,7 +86,7 @@ busy:
 
 /*
  * A lock that cannot be tried is not marked in local mode, so there is nothing
- * to do if no CPU is in another mode.
+ * to clear if no CPU has ever left local mode.
  */
 static __always_inline void
 qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tried)
@@ -152,7 +153,7 @@ qpw_owner_unlock(qpw_lock_t __percpu *lock, bool tried)
 		local_irq_restore(flags);				\
 	} while (0)
 
-/* Disabled bottom halves disable preemption, too. */
+/* Disabling bottom halves disables preemption, too. */
 #define __local_qpw_lock_nested_bh(lock)				\
 	do {								\
 		lockdep_assert_in_softirq();				\

@@ -33,7 +33,7 @@ enum qpw_mode {
 DECLARE_STATIC_KEY_FALSE(qpw_possible);
 DECLARE_PER_CPU_READ_MOSTLY(int, qpw_mode);
 
-/* The number of times that a CPU in remote mode found its own lock taken */
+/* How often a CPU that is not in local mode found its own lock taken */
 DECLARE_PER_CPU(unsigned long, qpw_owner_waits);
 
 static inline enum qpw_mode qpw_mode_of(int cpu)
@@ -60,8 +60,8 @@ static __always_inline bool qpw_in_local_mode(void)
 	if (!static_branch_unlikely(&qpw_possible))
 		return true;
 	/*
-	 * Another CPU only writes QPW_LEAVING over QPW_REMOTE: not local either
-	 * way.
+	 * The only concurrent write replaces QPW_REMOTE with QPW_LEAVING, and
+	 * neither of them is local.
 	 */
 	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
 }
@@ -75,9 +75,12 @@ static inline void __qpw_check_cpu(int cpu) { }
 /**
  * struct qpw_stats - the counters of a CPU
  * @queued: Work items queued on the CPU.
- * @remote_runs: Work that its caller ran, because the CPU is in remote mode.
- * @owner_waits: Times that the CPU found its own lock taken, in remote mode.
- * @remote_waits: Times that a drainer found a lock of the CPU held.
+ * @remote_runs: Work that its caller or qpw/N ran, because the CPU was in
+ *	remote mode.
+ * @owner_waits: Times that the CPU found its own lock taken, while it was not
+ *	in local mode.  Not counted on PREEMPT_RT.
+ * @remote_waits: Times that a drainer had to wait for a lock of the CPU.  Not
+ *	counted on PREEMPT_RT.
  * @longest_hold: The longest time, in ns, that a drainer held a lock of the
  *	CPU.
  */

@@ -20,8 +20,8 @@ struct qpw_struct;
  * @qpw: The work, as given to queue_percpu_work_on().
  *
  * It is called with migration disabled, on the CPU of the work or, if that CPU
- * is in remote mode, on any CPU.  That CPU does not return to local mode before
- * the function returns.
+ * is in remote mode, on any CPU.  In the latter case the CPU of the work does
+ * not return to local mode before the function returns.
  */
 typedef void (*qpw_func_t)(struct qpw_struct *qpw);
 
@@ -72,7 +72,7 @@ void __queue_percpu_work_on_cpus(const struct cpumask *cpus,
 
 /*
  * The worker of a CPU that went offline may run on any CPU, and must not work
- * on that CPU's cache.  CPU hotplug callbacks drain the cache of the dead CPU.
+ * on the cache of the offline CPU.  CPU hotplug callbacks drain that cache.
  */
 static inline void __qpw_work_fn(struct work_struct *work)
 {

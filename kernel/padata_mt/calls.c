@@ -121,19 +121,22 @@ static bool padata_mt_is_call_ending(void)
  * can rise sharply.  max_chunk bounds the number of indices in a chunk.  This
  * function bounds the time that a chunk takes after an error in another thread,
  * or after a fatal signal to the main thread of a killable job.  It also asks a
- * helper to give its chunk back: if its CPU was isolated or removed from the
- * CPU mask of the main thread, if the administrator lowered max_helpers, or if
- * the main thread now has a scheduling policy that gets no helpers (see
- * padata_do_multithreaded()).
+ * helper to give its chunk back if any of these is true:
+ *
+ *  - its CPU was isolated, or removed from the CPU mask of the main thread;
+ *  - there are more helpers than max_helpers or the number of online CPUs
+ *    allows;
+ *  - the main thread now has a scheduling policy that gets no helpers (see
+ *    padata_do_multithreaded()).
  *
  * A thread function that gets an error from this function undoes what it did of
  * its chunk, as after any error, and returns this error.  It may also complete
- * the chunk and return 0.  The main thread runs a chunk that was given back.
- * So its indices are passed to the thread function again, after higher ones.
+ * the chunk and return 0.  The main thread runs a chunk that was given back, so
+ * its indices are passed to the thread function again, after higher ones.
  *
- * Context: A thread function, in the task that called it, where a raw spinlock
+ * Context: A thread function, in the task that runs it, where a raw spinlock
  *          may be taken.  Does not sleep.  Costs tens of nanoseconds, so call
- *          it about once in a microsecond or less often.
+ *          it at most about once per microsecond.
  * Return: 0 to continue.
  *         -EINTR if the job is ending.
  *         -EAGAIN if a helper is to give back its chunk.

@@ -108,7 +108,7 @@ void padata_mt_find_cpus(struct padata_mt_run *run)
 	padata_mt_and_allowed(run, &run->cpus);
 }
 
-/* The next node with a CPU to which no helper was sent */
+/* The next node with a CPU that may still get a helper */
 static int padata_mt_next_node(struct padata_mt_run *run)
 {
 	unsigned int tries;

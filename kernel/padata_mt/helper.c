@@ -25,7 +25,8 @@
  * Before each chunk, including its first, a helper checks whether it may stay.
  * It leaves if any of these is true:
  *
- *  - CPUs went offline, or max_helpers was lowered;
+ *  - there are more helpers than max_helpers or the number of online CPUs
+ *    allows;
  *  - it finds more callers and helpers than CPUs, twice in a row;
  *  - the scheduling policy of the main thread is one that gets no helpers;
  *  - the main thread may use too few CPUs, not counting isolated and nohz_full
@@ -43,7 +44,7 @@
  * done.
  */
 
-/* A helper leaves if it finds too many threads this often in a row. */
+/* A helper leaves if it finds too many threads this many times in a row. */
 #define PADATA_MT_CROWDED	2
 
 /* Short jobs count as callers as well, so one sample is not enough. */
@@ -90,8 +91,8 @@ static bool padata_mt_has_cpu(struct padata_mt_worker *worker)
 	struct padata_mt_run *run = worker->run;
 
 	/*
-	 * A sleeping main thread may still be on a CPU that it may not use any
-	 * more.  If its mask changes again, the next check sees that.
+	 * A sleeping main thread may still be on a CPU that it may no longer
+	 * use.  If its mask changes again, the next check sees that.
 	 */
 	if (cpus && (cpumask_test_cpu(task_cpu(run->main), &worker->cpus) ||
 		     /* Without a lock, see above. */
@@ -201,7 +202,7 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 
 	/*
 	 * Fan-out: the last of many helpers starts earlier than if one thread
-	 * sent all.
+	 * sent them all.
 	 */
 	if (READ_ONCE(padata_mt_pool.missing))
 		padata_mt_seek_helpers(PADATA_MT_FANOUT);

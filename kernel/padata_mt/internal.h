@@ -129,12 +129,14 @@ struct padata_mt_thread {
  *           padata_mt_pool.lock protects this member and all members down to
  *           @free.
  * @sent: Workers that are assigned to this run and have not yet started.
- * @limit: The number of helpers that may still be added.
+ * @limit: The maximum number of helpers.  It only decreases.
  * @threads: The main thread plus the helpers that were sent or are missing.
  * @missing: The number of helpers to send.
- * @cpu: The CPU of the last helper that was sent, initially of the main thread.
- * @nid: The node of @cpu.
- * @free: The CPUs to which no helper was sent.
+ * @cpu: The CPU of the last helper that was sent, initially that of the main
+ *       thread.
+ * @nid: The node of @cpu if the job is numa_aware, otherwise that of the
+ *       initial @cpu.
+ * @free: The CPUs that may still get a helper.
  * @next: The first index that no thread has taken; @end once the run is closed.
  * @lock: Protects all members below.
  * @waiting: The main thread waits until @holders is empty.
@@ -188,7 +190,7 @@ struct padata_mt_run {
  * @helping: The worker is counted in padata_mt_pool.helping.
  * @placing: Some thread is setting this worker's CPU mask and nice value.
  *           Protected by padata_mt_pool.lock.
- * @crowded: How often in a row it found too many threads.
+ * @crowded: How many times in a row it found too many threads.
  * @node: Entry in padata_mt_pool.idle or padata_mt_run.sent.
  * @idle_since: The start of its idle time, in jiffies.
  * @cpu: The CPU to start on.
@@ -221,7 +223,8 @@ struct padata_mt_worker {
  * @helpers: The initial number of helpers.
  * @began: The start time, in nanoseconds.
  * @waited: How long the main thread waited for stragglers, if that is traced.
- * @progress: The progress of the main thread while it is alone, then of all.
+ * @progress: The progress of the main thread while it is alone, then that of
+ *            all threads.
  * @failed: The chunk that failed while the main thread was alone.
  * @run: The run, or NULL.
  */
@@ -245,12 +248,13 @@ struct padata_mt_ctx {
 /**
  * struct padata_mt_pool - all workers, and the runs that lack helpers
  * @lock: Protects counts and lists.
- * @idle: Workers, in order of use.
+ * @idle: Idle workers, the most recently used one first.  Recalled ones are at
+ *        the end.
  * @pending: Runs that lack helpers.
  * @missing: The total number of helpers that the pending runs lack.
  * @workers: The number of workers.
  * @helping: The number of workers that are assigned or helping.
- * @callers: The number of jobs in progress, not counting jobs that helpers run.
+ * @callers: The number of jobs in progress, not counting nested jobs.
  * @ready: Workqueues can run work items.
  * @late: ktime_get() is precise.
  * @manager: Creates and ends workers.

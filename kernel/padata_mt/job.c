@@ -163,7 +163,7 @@ static void padata_mt_end(struct padata_mt_ctx *ctx)
 }
 
 /*
- * There may be a CPU for the helper of another job now.  If this does not see a
+ * There may be a CPU for a helper of another job now.  If this does not see a
  * pending run, the main thread of that run sees the lower number of callers.
  */
 static void padata_mt_leave_cpu(void)
@@ -212,7 +212,10 @@ int padata_mt_do_job(const struct padata_mt_job *job, struct lockdep_map *map)
 	ctx.progress.next = job->start;
 	ctx.began = padata_mt_clock(ctx.late);
 
-	/* A helper that runs a nested job is already counted as a helper. */
+	/*
+	 * The task that runs a nested job is already counted, as a caller or as
+	 * a helper.
+	 */
 	if (!ctx.depth)
 		atomic_inc(&padata_mt_pool.callers);
 	padata_mt_run_job(&ctx);

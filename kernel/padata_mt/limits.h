@@ -25,7 +25,10 @@ static inline unsigned int padata_mt_limit(unsigned int callers)
 		   READ_ONCE(padata_mt_max_helpers));
 }
 
-/* CPUs went offline, or the administrator lowered max_helpers. */
+/*
+ * There are too many helpers, because CPUs went offline, more callers came, or
+ * the administrator lowered max_helpers.
+ */
 static inline bool padata_mt_exceeds(unsigned int callers)
 {
 	return READ_ONCE(padata_mt_pool.helping) > padata_mt_limit(callers);

@@ -20,8 +20,8 @@
  * of the map, by the number of chunks that they are nested in.  A thread that
  * holds a map at some depth takes only maps at greater depths, so call sites
  * may nest in each other in any order.  Calls in a memory allocation scope use
- * other subclasses.  The reason is that reclaim may run a job from the same
- * call site as code that then enters reclaim because it allocates memory.
+ * other subclasses.  The reason is that a job may allocate memory and so enter
+ * reclaim, and reclaim may run a job from the same call site.
  */
 
 /* Nesting depths that lockdep can distinguish, in and outside of scopes */

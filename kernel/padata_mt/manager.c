@@ -80,7 +80,7 @@ static struct padata_mt_worker *padata_mt_take_unused(void)
 	return NULL;
 }
 
-/* The last CPU of a worker may have been isolated since. */
+/* The CPUs of an idle worker may have been isolated since its last run. */
 static void padata_mt_end_workers(void)
 {
 	struct padata_mt_worker *worker;

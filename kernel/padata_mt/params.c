@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * params.c - the limit of helpers, and a count of jobs without memory for them
+ * params.c - the limit on helpers, and a count of jobs without memory for them
  */
 
 #include <linux/atomic.h>

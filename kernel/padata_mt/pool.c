@@ -29,10 +29,11 @@
  * idle for a long time.  A worker is in one of three states:
  *
  *  - idle: on padata_mt_pool.idle, asleep or about to sleep.
- *  - assigned: on run->sent and counted in padata_mt_pool.helping, and worker->run
- *    is set.  The thread that assigned it, which may be the worker itself, sets the
- *    CPU mask and the nice value of the worker while worker->placing is set.  Then
- *    it clears worker->placing and wakes the worker.
+ *  - assigned: on run->sent and counted in padata_mt_pool.helping, and
+ *    worker->run is set.  The thread that assigned it, which may be the worker
+ *    itself, sets the CPU mask and the nice value of the worker while
+ *    worker->placing is set.  Then it clears worker->placing and wakes the
+ *    worker.
  *  - helping: on neither list.  It works on worker->run until that is closed or
  *    until the worker has to leave.  Then it assigns itself to a run on
  *    padata_mt_pool.pending, or becomes idle.
@@ -45,9 +46,11 @@
  *
  * *Pending runs.*  A run that lacks helpers is on padata_mt_pool.pending until
  * it has them, until a helper finds it closed, or until its main thread takes
- * it off.  The main thread does that before it drops its reference.  Each of
- * its CPUs gets one helper at most during the life of a run, so
- * padata_mt_run.failed has room for all of them.
+ * it off.  The main thread does that before it drops its reference.  Each CPU
+ * of a run has one helper at most, and run->threads never exceeds
+ * run->max_threads.  A helper whose chunk failed or was given back remains
+ * counted in run->threads, so padata_mt_run.failed has room for all these
+ * chunks.
  *
  * *Fan-out.*  The main thread sends PADATA_MT_FANOUT helpers and then works.
  * Each helper sends the same number before its first chunk.  After each of its
@@ -179,7 +182,7 @@ static void padata_mt_send_helpers(unsigned int max)
 /*
  * Takes back the workers that have not started.  A worker that is being placed
  * becomes idle after the placement, and no other thread may place it before.
- * Returns the number of workers that are free now.
+ * Returns the number of workers that it took back.
  */
 static unsigned int padata_mt_recall(struct padata_mt_run *run)
 {
@@ -257,7 +260,7 @@ void padata_mt_seek_helpers(unsigned int max)
 		mod_delayed_work(system_dfl_wq, &padata_mt_pool.manager, 0);
 }
 
-/* The number of helpers to add to those that were sent or are missing */
+/* Asks for @more helpers in addition to those that were sent or are missing. */
 void padata_mt_add_missing(struct padata_mt_run *run, unsigned int more)
 {
 	scoped_guard(raw_spinlock, &padata_mt_pool.lock) {

@@ -36,11 +36,10 @@
  * *Closing.*  A run is closed when run->next has reached the end: because no
  * work is left, or because an error or a signal has moved it there.  A closed
  * run is never reopened.  A helper takes its first chunk and joins run->holders
- * in the same critical section of run->lock.  It leaves the list when it finds
- * no further chunk.  The main thread looks for holders under the same lock,
- * after it has seen the run closed.  By then a helper is either a holder, and
- * the main thread waits for it, or it never gets a chunk, and no thread waits
- * for it.
+ * in the same critical section of run->lock.  It leaves the list after its last
+ * chunk.  The main thread looks for holders under the same lock, after it has
+ * seen the run closed.  By then a helper is either a holder, and the main
+ * thread waits for it, or it gets no further chunk, and no thread waits for it.
  *
  * *Lifetime.*  The main thread and each helper hold a reference to the run.  A
  * helper accesses data of the caller (thread_fn, fn_arg, the lockdep map of the

@@ -36,7 +36,7 @@
 /* For padata_mt_run.id */
 static atomic64_t padata_mt_runs;
 
-/* Jobs that had one thread for want of memory */
+/* Jobs that had one thread for lack of memory */
 atomic_long_t padata_mt_no_memory;
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_no_memory);
 
@@ -46,7 +46,8 @@ static unsigned long padata_mt_left(const struct padata_mt_ctx *ctx)
 }
 
 /*
- * The number of helpers that the job may have, without regard to CPUs and work
+ * An upper bound on the number of helpers.  The caller also considers the cost
+ * of the work and which CPUs are allowed.
  */
 static unsigned int padata_mt_possible(const struct padata_mt_job *job,
 				       unsigned long left)

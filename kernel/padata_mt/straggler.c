@@ -67,7 +67,7 @@ static int padata_mt_lift_prio(void)
 	if (dl_prio(prio))
 		return DEFAULT_PRIO;
 
-	/* Sampled at the same time as the priority above */
+	/* A snapshot, like the priority above */
 	return data_race(current->policy) == SCHED_IDLE ? MAX_PRIO - 1 : prio;
 }
 

@@ -49,8 +49,7 @@ static void __init qpw_choose_isolated(struct cpumask *cpus)
 }
 
 /*
- * Unlike cpulist_parse(), rejects CPUs >= nr_cpu_ids, and accepts "N" and
- * "all".
+ * Rejects empty lists, and CPUs that are not possible.  Accepts "N" and "all".
  */
 static bool __init qpw_parse_list(const char *list, struct cpumask *cpus)
 {

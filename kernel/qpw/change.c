@@ -22,7 +22,7 @@
 /* Serializes changes of modes */
 static DEFINE_MUTEX(qpw_mode_lock);
 
-/* Returns whether drainer threads and the wait for drainers may run here. */
+/* Returns whether drainer threads and the wait for drainers may run on @cpu. */
 bool qpw_is_housekeeper(int cpu)
 {
 	guard(rcu)();

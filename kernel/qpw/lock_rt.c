@@ -55,8 +55,9 @@
  * **Barriers of the gate.**  The full barrier in qpw_enter_gate() pairs with
  * that in qpw_announce_drainer() (SB, above).  The release in qpw_leave_gate()
  * pairs with the acquire in qpw_announce_drainer(), and the release in
- * qpw_retract_drainer() with the acquire in qpw_enter_gate().  MP: whichever of
- * the two comes second sees the lock as the first one left it.
+ * qpw_retract_drainer() with the acquire in qpw_enter_gate().  Message passing
+ * (MP): whichever of the two comes second sees the lock as the first one left
+ * it.
  */
 
 #include <linux/atomic.h>
@@ -69,8 +70,8 @@
 #include "stats.h"
 
 /**
- * struct qpw_gate - keeps drainers from waiting while their CPU must not wake
- * tasks
+ * struct qpw_gate - keeps drainers of a CPU from waiting while that CPU must
+ * not wake tasks
  * @nolock: How deeply this CPU is nested in the gate; only this CPU writes it.
  * @drainers: How many drainers wait for or hold one of this CPU's locks.
  *

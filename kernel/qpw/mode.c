@@ -89,9 +89,10 @@
  *   as the last one left it.
  * - The store of QPW_LEAVING is ordered before the wait for drainers by the
  *   barriers of synchronize_srcu(), which pair with those of srcu_read_lock().
- *   SB: either the drainer reads leaving, or synchronize_srcu() waits for it.
- *   For raw spinlocks, the barriers of synchronize_rcu() do the same for
- *   drainers in RCU read-side critical sections.
+ *   Store buffering (SB): either the drainer reads leaving, or
+ *   synchronize_srcu() waits for it.  For raw spinlocks, the barriers of
+ *   synchronize_rcu() do the same for drainers in RCU read-side critical
+ *   sections.
  */
 
 #include <linux/cpumask.h>

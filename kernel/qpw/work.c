@@ -58,7 +58,8 @@ bool qpw_run_remotely(struct qpw_struct *qpw)
  * __qpw_work_fn - Run queued work
  * @work: The work item in a struct qpw_struct.
  *
- * If this is not the CPU of the work, that CPU has gone offline.
+ * If this is not the CPU of the work, that CPU is going offline or is already
+ * offline.
  */
 void __qpw_work_fn(struct work_struct *work)
 {
@@ -67,7 +68,8 @@ void __qpw_work_fn(struct work_struct *work)
 	migrate_disable();
 	if (likely(smp_processor_id() == qpw->cpu)) {
 		/*
-		 * Not later: the work may be freed when its function returns.
+		 * Not later: the work may have been freed by the time its
+		 * function returns.
 		 */
 		WRITE_ONCE(qpw->dropped, false);
 		qpw->func(qpw);
@@ -132,10 +134,10 @@ bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on_nowait);
 
 /*
- * Queues work for the CPUs in local mode among BITS_PER_LONG of @cpus, and
- * returns the others.  The caller keeps this result, because modes can change
- * in between.  The works cannot keep it, because other callers may queue the
- * same works.
+ * Among BITS_PER_LONG of @cpus, queues work for the CPUs not in remote mode,
+ * and returns the others.  The caller keeps this result, because modes can
+ * change in between.  The works cannot keep it, because other callers may queue
+ * the same works.
  */
 static unsigned long qpw_queue_local(const struct cpumask *cpus, int first,
 				     struct workqueue_struct *wq,

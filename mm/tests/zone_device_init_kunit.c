@@ -3,12 +3,13 @@
  * KUnit tests for memmap_init_zone_device() (mm/mm_init.c)
  *
  * Several threads initialise the memory map of a device.  The result must be
- * that of one thread, byte for byte, and each struct page what its place makes
- * it.  Every initialisation starts from poison, so that one left out shows.
+ * that of one thread, byte for byte, and each struct page must be right for its
+ * position.  Every initialisation starts from poison, so that a struct page
+ * that was left out shows.
  *
  * The maps are those of private memory, because that need not exist.  All that
- * memmap_init_zone_device() knows of a device is what a struct dev_pagemap says:
- * one map can serve for each kind whose struct pages are stored alike.
+ * memmap_init_zone_device() knows about a device is in a struct dev_pagemap, so
+ * one map serves all kinds of devices whose struct pages are stored alike.
  */
 
 #include <kunit/static_stub.h>
@@ -43,11 +44,11 @@
 /**
  * struct zdi_shape - a device
  * @name: For the report.
- * @type: Of its memory.
- * @order: Of its pages.
- * @altmap: It stores its memory map itself, in as many pages, if not 0.
+ * @type: The type of its memory.
+ * @order: The order of its pages.
+ * @altmap: If not 0, it stores its memory map itself, in this many pages.
  * @skip: Pages at its beginning that are not to be initialised.
- * @skip_end: And at its end.
+ * @skip_end: Pages at its end that are not to be initialised.
  */
 struct zdi_shape {
 	const char		*name;
@@ -77,13 +78,13 @@ static const struct zdi_shape zdi_shapes[] = {
  * @shape: The device.
  * @real: What the memory map was made for.
  * @pgmap: Describes the device.
- * @zone: All devices of the node.
+ * @zone: The zone of all devices of the node.
  * @map: The memory map.
  * @copy: Room for a copy of it.
  * @task: Runs the test.
- * @threads: That did the last initialisation.
- * @max_threads: That the last job may have had.
- * @helped: Another thread than @task has done a part of it.
+ * @threads: The number of threads that did the last initialisation.
+ * @max_threads: The limit that the last job set on its threads.
+ * @helped: A thread other than @task has done a part of it.
  */
 struct zdi_fixture {
 	struct kunit			*test;
@@ -133,7 +134,10 @@ static unsigned long zdi_pfn(const struct zdi_fixture *fx)
 	return PHYS_PFN(fx->real.range.start);
 }
 
-/* Makes every struct page valid, and no pageblock what it is to become. */
+/*
+ * Makes every struct page valid, and gives each pageblock a migratetype that
+ * the initialisation must change.
+ */
 static void zdi_reset(struct zdi_fixture *fx)
 {
 	unsigned long i;
@@ -270,7 +274,7 @@ static void zdi_test(struct kunit *test)
 	int cpus = cpumask_weight(cpumask_of_node(zone_to_nid(fx->zone)));
 
 	zdi_init_alone(fx);
-	/* Which threads join is chance, so look at how many may. */
+	/* How many threads join depends on chance; check how many may. */
 	KUNIT_EXPECT_EQ(test, fx->max_threads, cpus);
 	if (cpus < 2)
 		kunit_skip(test, "requires a node with two CPUs");
@@ -307,7 +311,10 @@ static void zdi_unmap(void *data)
 	memunmap_pages(&fx->real);
 }
 
-/* Where tails are stored once for each page, that is by what the map is for. */
+/*
+ * Without an altmap, the memory map may store the tail struct pages of a
+ * compound page only once, so it is created for that order.
+ */
 static void zdi_map(struct zdi_fixture *fx)
 {
 	const struct zdi_shape *shape = fx->shape;

@@ -38,7 +38,7 @@ isolate()
 		[ "$(cat "$SET/cpuset.cpus.partition")" = isolated ]
 }
 
-# A helper may still begin the chunk that it had taken before.
+# A helper may still begin the chunk that it had already taken.
 leave()
 {
 	start "" size=1000000000 min_chunk=1 eager=1 killable=1 us=1000

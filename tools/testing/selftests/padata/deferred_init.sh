@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Deferred struct page init reports, for each memory node, how long it took and how many
-# threads did it, and deferred_init_threads= on the kernel command line caps that
-# number. Both happen during boot. This test checks what the running kernel logged about
-# its own boot, so boot with different values to test more.
+# Deferred struct page init reports, for each memory node, how long it took and
+# how many threads did it.  deferred_init_threads= on the kernel command line
+# caps that number.  Both happen during boot.  This test checks what the running
+# kernel logged about its own boot, so boot with different values to test more.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 
@@ -16,7 +16,7 @@ MAX=2147483647
 FORM="node [0-9]+ deferred pages initialised in [0-9]+ms by"
 FORM="$FORM (1 thread|([2-9]|[1-9][0-9]+) threads)"
 
-# The values of the parameter, one per line. What follows -- is for init.
+# The values of the parameter, one per line.  What follows -- is for init.
 values()
 (
 	set -f
@@ -36,7 +36,7 @@ is_valid()
 	[ -n "$number" ] && [ "$number" -le "$MAX" ]
 }
 
-# The cap in force: the last valid value, the largest one if there is none.
+# The cap in force: the last valid value, or $MAX if there is none.
 cap()
 {
 	values | (

@@ -20,7 +20,7 @@ turn()
 	done
 }
 
-# Repeat until $scratch/stop exists. The size of a file counts the rounds.
+# Repeat until $scratch/stop exists.  The size of a file counts the rounds.
 turn_all()
 {
 	while [ ! -e "$scratch/stop" ]; do
@@ -58,8 +58,9 @@ survive()
 	return "$status"
 }
 
-# If a helper has no CPU left, the scheduler moves it to another one, and the helper
-# must leave. It may still begin the chunk there that it had taken before.
+# If a helper has no CPU left, the scheduler moves it to another one, and the
+# helper must leave.  It may still begin, on that CPU, the chunk that it had
+# already taken.
 lose_their_cpus() # CPU CPU
 {
 	start "taskset -c $1,$2" size=1000000000 min_chunk=1 eager=1 \

@@ -4,10 +4,10 @@
 # lockdep reports that a multithreaded job may wait for a lock that its caller holds,
 # even if no job ever waited for it.
 #
-# lockdep disables itself after a report, so this test runs only on request. PROVOKE=
-# selects which of the two halves of the deadlock comes first, "lock" (a helper takes
-# the lock), "alone" (the main thread takes it, in a job without helpers) or "locked"
-# (the caller of another job holds the lock).
+# lockdep disables itself after a report, so this test runs only on request.
+# PROVOKE= selects which half of the deadlock comes first: "lock" (a helper
+# takes the lock), "alone" (the main thread takes it, in a job without helpers)
+# or "locked" (the caller of another job holds the lock).
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh

@@ -33,7 +33,7 @@ refuse_bad_values()
 	done
 }
 
-# Helpers may still begin the chunks that they had taken before.
+# Helpers may still begin the chunks that they had already taken.
 send_helpers_away()
 {
 	set_max 3

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A multithreaded job for which there is no memory has fewer threads, and no error. The
-# kernel counts it.
+# If there is no memory for helpers, a multithreaded job runs with one thread
+# and without an error.  The kernel counts such jobs.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh

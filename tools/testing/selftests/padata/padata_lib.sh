@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #
 # For tests of multithreaded padata jobs: run jobs through the module
-# padata_mt_trigger, and read what it reports of them.
+# padata_mt_trigger, and read what it reports about them.
 
 DIR=$(dirname "$0")
 # shellcheck source=/dev/null
@@ -188,7 +188,7 @@ is_complete()
 	job_is err=0 broken=0 vain=0 "done=$1" undone=0
 }
 
-# cpus LIST...: the CPUs of lists like 0-3,8, one a line
+# cpus LIST...: the CPUs of lists like 0-3,8, one per line
 cpus()
 {
 	printf "%s\n" "$@" | tr , "\n" | while IFS=- read -r first last; do
@@ -219,8 +219,8 @@ helpers_began()
 	echo "$total"
 }
 
-# helpers_within LIST: the masks of helpers had only these CPUs, and helpers ran only
-# there
+# helpers_within LIST: the CPU masks of helpers contained only these CPUs, and
+# helpers ran only there
 helpers_within()
 {
 	# shellcheck disable=SC2046 # a list

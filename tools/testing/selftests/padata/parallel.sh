@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Multithreaded jobs that run in parallel share the CPUs. All of them together have
-# fewer helpers than there are CPUs, and callers count as well.
+# Multithreaded jobs that run in parallel share the CPUs.  All of them together
+# have fewer helpers than there are CPUs, and callers count as well.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh

@@ -42,9 +42,9 @@ is_not_impressed()
 	is_complete 1000
 }
 
-# Many cheap indices, then expensive ones: unless the thread function calls
-# padata_mt_should_stop(), a signal takes effect only after the chunk in progress. jump
-# SECONDS KEY=VALUE...
+# jump SECONDS KEY=VALUE...: many cheap indices, then expensive ones.  Unless
+# the thread function calls padata_mt_should_stop(), a signal takes effect only
+# after the chunk in progress.
 jump()
 {
 	seconds=$1

@@ -10,17 +10,19 @@
 
 ROUNDS=50
 
-# How often the kernel has warned or oopsed: taint flags are set only once, but the
-# counters increase each time.  x86-64 fills freed module text with trap instructions: a
-# helper that still runs there oopses.  If the module is there again, it warns.
+# How often the kernel has warned or oopsed: taint flags are set only once, but
+# the counters increase each time.  x86-64 fills freed module text with trap
+# instructions: a helper that still runs there oopses.  If the module has been
+# loaded again by then, its thread function warns.
 trouble()
 {
 	cat /sys/kernel/warn_count /sys/kernel/oops_count
 	echo $(($(cat /proc/sys/kernel/tainted) & (1 << 9 | 1 << 7 | 1 << 5)))
 }
 
-# How often each helper thread went to sleep, as lines of its PID and that number.  In few
-# processes, because this runs 200 times, and an emulated PREEMPT_RT kernel forks slowly.
+# The PID of each helper thread and how often it went to sleep, one thread per
+# line.  This uses few processes, because it runs 200 times, and an emulated
+# PREEMPT_RT kernel forks slowly.
 sleeps()
 {
 	cat /proc/[0-9]*/status 2>/dev/null | awk '

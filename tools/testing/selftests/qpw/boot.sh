@@ -57,7 +57,7 @@ isolated()
 	} | sort -nu
 }
 
-# The CPUs that the value selects, one a line; a bad value stands for auto
+# The CPUs that the value selects, one per line; a bad value stands for auto
 expected()
 {
 	is_good "$value" || { isolated; return; }

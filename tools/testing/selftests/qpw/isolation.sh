@@ -6,8 +6,8 @@
 # nohz_full, no work and no other task runs there.  If its task is SCHED_FIFO and never
 # yields, the operations do not have to wait for it.
 #
-# In local mode all of that happens.  Boot with isolcpus=, nohz_full=, rcu_nocbs=
-# and qpw= to test more.
+# In local mode the operations disturb the CPU and wait for its task.  Boot with
+# isolcpus=, nohz_full=, rcu_nocbs= and qpw= to test more.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh

@@ -4,10 +4,10 @@
  *
  * qpw_task stay FILE CPU DIR [PRIORITY]
  *	Stay on CPU and out of the kernel, but fill the CPU's caches whenever
- *	that is asked for through FILE, by files in DIR among others.  With a
- *	priority, do it as a SCHED_FIFO task.
+ *	FILE asks for it, partly by creating files in DIR.  With a priority, do
+ *	this as a SCHED_FIFO task.
  * qpw_task fill FILE
- *	Ask for it, and wait until it has been done.
+ *	Ask for the caches to be filled, and wait until that is done.
  * qpw_task storm ROUNDS
  *	On each CPU allowed, map, mlock, munlock and unmap memory.
  * qpw_task strays

@@ -4,8 +4,8 @@
 # The tests of QPW notice a kernel warning, even if an earlier warning has already
 # tainted the kernel.
 #
-# This test provokes two warnings, so it runs only with PROVOKE=warning. It needs
-# CONFIG_LKDTM.
+# This test provokes two warnings, so it runs only with PROVOKE=warning.  It
+# needs CONFIG_LKDTM.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh

@@ -122,7 +122,7 @@ struct trigger_thread {
 };
 
 /**
- * struct trigger_result - what a job did so far
+ * struct trigger_result - what a job has done so far
  * @go: "go" was written.
  * @vain: A wait of a chunk timed out.
  * @broken: The contract of padata was violated.
@@ -154,7 +154,7 @@ struct trigger_result {
 /**
  * struct trigger - an open file and its last job
  * @running: Held while the job runs.
- * @reading: For what a read needs.
+ * @reading: Protects what a read needs.
  * @pos: How much of @text was read.
  * @len: The length of @text, 0 if the next read is to make a new one.
  * @text: The report.
@@ -164,7 +164,7 @@ struct trigger_result {
  * @err: What the write returned.
  * @stats: What padata_do_multithreaded() reported.
  * @changed: Woken when there is a new thread, and by "go".
- * @lock: For what the threads of the job write.
+ * @lock: Protects what the threads of the job write.
  * @res: What they did.
  */
 struct trigger {

@@ -3,27 +3,30 @@
  * Use slab caches on many CPUs, and free objects by kfree_rcu(), for tests of
  * QPW.  Files in debugfs/qpw_trigger:
  *
- * destroy:	write a number to have a cache made, used and shrunk at once, and
- *		destroyed right after objects were freed, so often
- * barrier:	write a number to have objects freed so often, and to see after
- *		kvfree_rcu_barrier() that they are gone
- * deferred:	write the number of a CPU to have it defer call_rcu() for old
- *		objects right before somebody flushes its sheaves for
- *		kvfree_rcu_barrier(), and to see that they are gone after that
- * nolock:	write a number to have so many objects of the cache
- *		qpw_trigger_nolock, which nothing else uses, freed by
- *		kfree_nolock() while a raw spinlock is held
- * switch:	write the number of a CPU to have objects of that cache freed by
- *		kfree_nolock() at each context switch there, with the lock of
- *		its runqueue held, while the writer drains its sheaves; read how
- *		many were
- * stuck:	write the number of a CPU to have objects freed in an interrupt
- *		there, by kfree_rcu_nolock() and kfree_nolock(), and the cache of
- *		the former destroyed after kvfree_rcu_barrier()
+ * destroy:	write a number.  That many times, the module creates a cache,
+ *		shrinks it while it is in use, and destroys it right after
+ *		freeing objects
+ * barrier:	write a number.  That many times, the module frees objects, and
+ *		checks after kvfree_rcu_barrier() that they are gone
+ * deferred:	write the number of a CPU.  It defers call_rcu() for old objects
+ *		right before another task flushes its sheaves for
+ *		kvfree_rcu_barrier().  The module then checks that the objects
+ *		are gone
+ * nolock:	write a number.  kfree_nolock() frees that many objects of the
+ *		cache qpw_trigger_nolock, which nothing else uses, while a raw
+ *		spinlock is held
+ * switch:	write the number of a CPU.  kfree_nolock() frees objects of that
+ *		cache at each context switch of the CPU, with the lock of its
+ *		runqueue held, while the writer drains its sheaves.  Read how
+ *		many objects were freed
+ * stuck:	write the number of a CPU.  kfree_rcu_nolock() and
+ *		kfree_nolock() free objects in an interrupt on it, and the cache
+ *		of the former is destroyed after kvfree_rcu_barrier()
  *
  * The module uses the CPUs that the writer may use.  A write fails with EIO if
  * an object had two owners or outlived the barrier.  Without init_on_free=1 the
- * latter is not detected, and the last two files fail with EOPNOTSUPP.
+ * latter cannot be detected, and the files barrier and deferred fail with
+ * EOPNOTSUPP.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -210,7 +213,7 @@ static struct trigger_run *trigger_new_run(struct kmem_cache *cache)
 	return run;
 }
 
-/* On all CPUs.  If one is offline, another CPU does its share. */
+/* On all CPUs of @run.  If one is offline, another CPU does its share. */
 static void trigger_start(struct trigger_run *run, work_func_t func)
 {
 	int cpu;
@@ -517,7 +520,7 @@ static void trigger_switch_probe(void *unused, bool preempt,
 	}
 }
 
-/* Less than a sheaf holds, so the CPU needs no lock but that of its sheaf. */
+/* Fewer than a sheaf holds, so the CPU needs no lock but that of its sheaf. */
 static int trigger_give_objects(void)
 {
 	struct llist_node *node;
@@ -601,8 +604,8 @@ DEFINE_DEBUGFS_ATTRIBUTE(trigger_switch_fops, trigger_read_switch,
 			 trigger_free_at_switches, "%llu\n");
 
 /*
- * On a CPU, in a hard interrupt, so that PREEMPT_RT has to defer the frees of both
- * kinds
+ * Objects that are freed in a hard interrupt, so that PREEMPT_RT has to defer
+ * the frees of both kinds
  */
 struct trigger_stuck {
 	struct trigger_object	*obj;
