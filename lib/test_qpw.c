@@ -2584,12 +2584,13 @@ static int qt_reader_fn(void *data)
 {
 	struct qt_reader *reader = data;
 	struct buffer_head *bh;
-	int i;
+	unsigned int n, block;
 
-	for (i = 0; !kthread_should_stop(); i = (i + 1) % QT_BLOCKS) {
-		/* Block 0 again and again, and every fifth block in turn */
-		bh = qt_read_block(reader->disk, i % 5 ? 0 : i);
-		if (bh != reader->disk->bhs[i % 5 ? 0 : i])
+	for (n = 0; !kthread_should_stop(); n++) {
+		/* Every fifth time the next of all blocks, otherwise block 0 */
+		block = n % 5 ? 0 : n / 5 % QT_BLOCKS;
+		bh = qt_read_block(reader->disk, block);
+		if (bh != reader->disk->bhs[block])
 			reader->errors++;
 		brelse(bh);
 		WRITE_ONCE(reader->reads, reader->reads + 1);
