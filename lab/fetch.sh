@@ -3,8 +3,8 @@
 #
 # Fetch the source package of BASE into build/dl and print its path and version.
 #
-# Debian's own mirror, as the machine is configured for it, and Debian's keys; but
-# lists and state of our own, so that the system's stay as they are.
+# It uses the Debian mirror that the machine is configured for, and Debian's keys, but
+# package lists and state of its own, so that the system's stay as they are.
 # shellcheck disable=SC2153 # VERSION and the like come from lab/bases
 
 . "$(dirname "$0")/common.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# figures.sh [FILE]: write the figures in results/ into results/README.md (or FILE),
-# each part of make bench, as lab/bench/PART/readme.jq puts it, between the lines
+# figures.sh [FILE]: write the figures in results/ into results/README.md (or FILE).
+# lab/bench/PART/readme.jq formats each part of make bench. It goes between the lines
 # `<!-- make bench writes: PART -->` and `<!-- end -->`.
 
 . "$(dirname "$0")/common.sh"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Counting instructions: kernels with QPW and without, emulated such that the time stamp
+# Counting instructions: kernels with QPW and without, emulated so that the time stamp
 # counter is the number of instructions executed by all CPUs. The counts are exact, repeat,
 # and do not depend on what else the host does. Memory controllers are off in the guests,
-# for the modules add folios to the LRU that belong to no group.
+# because the modules add folios to the LRU that belong to no group.
 
 # The object folder of each, in build/BASE
 icount_folder() { # KERNEL

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The second table of make run: a real-time task on an isolated CPU, which never enters the
-# kernel again, and what others' draining of caches does to it without QPW and with it.
-# Everything is counted from tracepoints (see lab/guest/qpw/run); the same are on in all
-# rows. LIMIT= (ms) is how long an operation may take before it counts as never done.
+# kernel again, and what happens to it when other CPUs drain caches, without QPW and with it.
+# Everything is counted from tracepoints (see lab/guest/qpw/run), the same ones in all rows.
+# LIMIT= (ms) is how long an operation may take before it counts as never done.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/measure.sh"

@@ -9,7 +9,7 @@
 # `cover-letter`.
 #
 # A patch is a mail: headers, a blank line, the message, a line `---`, notes for the
-# readers of the mail that are no part of the commit, `New-file: path` lines naming
+# readers of the mail that are not part of the commit, `New-file: path` lines naming
 # whole files of ours, then hunks to other files.
 # Commits are made in an index of their own, without a work tree: either the whole
 # series applies or nothing has changed.

@@ -4,8 +4,8 @@
 # make sync BASE=7.3: write the commits of build/BASE/linux back to patches/BASE and
 # to our whole files. Uncommitted edits to whole files count; fixup! and squash!
 # commits fold into their target; any other new commit becomes a patch, of the topic
-# that its neighbours have. What would be written is built in a stage folder and proved
-# to give the same tree first, so that either everything is written or nothing.
+# that its neighbours have. What would be written is first built in a stage folder and
+# proved to give the same tree, so either everything is written or nothing.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make torture: in one guest, at the same time and for TORTURE_S=300 seconds, all that
-# touches what the series changes; then see whether everything is still there. What is
-# done is in guest/torture/activities.sh, what must balance in accounts.sh beside it.
-# SEED= repeats a run's random numbers, though not how its tasks meet. CONFIG=qemu-debug
-# lets memory run out as well.
+# make torture: run everything that exercises what the series changes at the same time, in
+# one guest, for TORTURE_S=300 seconds; then check that nothing was lost. What is done is
+# in guest/torture/activities.sh, what must balance in accounts.sh beside it. SEED= repeats
+# a run's random numbers, but not how its tasks interleave. With CONFIG=qemu-debug
+# allocations fail as well.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/module.sh"

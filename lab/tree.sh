@@ -5,7 +5,7 @@
 # with one commit per entry of the series. The tree changes only once the whole
 # series has applied, and only files whose content changed are touched.
 #
-# In the tree: branch `series`; refs/lab/base, what the series stands on;
+# In the tree: branch `series`; refs/lab/base, the base of the series;
 # refs/lab/head, the series as it was last written to or read from patches/.
 # shellcheck disable=SC2153 # VERSION and the like come from lab/bases
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-rt|qemu-kcsan: boot
-# the patched kernel and let its KUnit suites and kselftests run. Every test of theirs is a
-# line here, and so is the verdict on each guest.
+# the patched kernel and run its KUnit suites and kselftests. Each of their tests is a line
+# here, and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What `make kernel`, `make setup` and fetching say to bad input; on a copy of the project whose
-# tree is the real one.
+# How `make kernel`, `make setup` and fetching handle bad input, on a copy of the project that
+# uses the real kernel tree.
 
 . "$(dirname "$0")/harness.sh"
 # shellcheck source=../common.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What has to hold of any simulation by lab/bench/model, whatever its costs are.
+# What must hold for any simulation by lab/bench/model, whatever its costs are.
 
 . "$(dirname "$0")/harness.sh"
 

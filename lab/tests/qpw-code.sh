@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Without CONFIG_QPW, what QPW touches is compiled to the machine code of the unpatched base:
-# every function of these objects but those that drain. Disassembly is compared, not
-# objects, since line numbers and the order of functions move. (What alternatives put in place
-# of an instruction is in a section apart, in the order of the functions: it is left out,
-# the instructions that are there at first are not.)
+# every function of these objects except those in may_differ(). Disassembly is compared, not
+# objects, since line numbers and the order of functions change. (The replacements that
+# alternatives patch in are in a section of their own, in the order of the functions. They
+# are not compared; the original instructions are.)
 
 . "$(dirname "$0")/harness.sh"
 # shellcheck source=../common.sh

@@ -3,8 +3,8 @@
 #
 # reports.sh [full|all]: the cases of reports.md, which public bug reports describe. A line for
 # each thing that has to be right on the patched kernel. With "all", the unpatched kernel is
-# booted as well, and what reports.md says to be wrong there has to be wrong, else the case
-# does not test it.
+# booted as well, and what reports.md calls wrong there has to be wrong, or the case tests
+# nothing.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh

@@ -4,8 +4,8 @@
 # The kernel's own tests of what the series touches give the same results as on the
 # unpatched kernel: SLUB's KUnit suite, kselftests, and padata's other half by the
 # self-tests of pcrypt. Both kernels are booted in turn, BOOTS times each (2), and as often
-# with two nodes for what needs them. Of mm run those parts that a small guest has time and
-# memory for.
+# with two nodes for the tests that need them. Of the mm kselftests, only those run for which
+# a small guest has enough time and memory.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
