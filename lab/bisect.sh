@@ -3,7 +3,7 @@
 #
 # make bisect [TOPIC=name] [AGAIN=1]: each patch builds and boots on User Mode Linux, where
 # its KUnit suites pass, and compiles what it touches for x86-64. The patches of a topic
-# stand on the topics that it needs, and on no other. In a checkout and object folders
+# stand on the topics that it needs, and on no other. It uses a checkout and object folders
 # of its own. A tree that passed is not tried again until the way it is tried changes.
 
 . "$(dirname "$0")/common.sh"

@@ -4,9 +4,9 @@
 # make boot CONFIG=qemu GUEST=dir: boot a built kernel with `dir` laid over the guest's
 # root, execute its /run as root, and judge what happened (see verdict.sh). SMP=4 and
 # MEM=4G size the machine, TIMEOUT=300 seconds bound it; CMDLINE= goes to the kernel
-# (where it knows no NAME=value of it, to the environment of /run), QEMU_ARGS= to QEMU.
-# EXPECT=regexp is what the console has to say, and may: a report that is provoked.
-# NODES=2 splits memory and CPUs into so many nodes, which must divide both.
+# (a NAME=value that it does not know goes to the environment of /run), QEMU_ARGS= to QEMU.
+# EXPECT=regexp must match a line of the console. A warning or oops that it matches is
+# allowed. NODES=2 splits memory and CPUs into that many nodes, which must divide both.
 # NAME= names the logs: build/log/NAME.log is all, .console and .output are its halves,
 # .verdict is "pass" or the reason why not, .times the console with the host's clock.
 #

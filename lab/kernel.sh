@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make kernel CONFIG=qemu [SERIES=none]: configure and build into build/BASE/CONFIG
-# (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b is
-# the fragments common (but for tiny), a and a-b; every option in them must have stuck.
+# (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b merges
+# the fragments common (except for tiny), a and a-b; an option that does not stick is an
+# error.
 #
 # Every source folder is called linux and stands beside its object folders: so ccache
 # sees the same names, and a second source costs only what differs.

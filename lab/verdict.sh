@@ -4,8 +4,8 @@
 # What became of a guest, from what it left in a folder: console, output, result (what
 # init said: "started", "exit N") and errors (the emulator's own words, and timeout's).
 
-# The console without what stands before each message: its time, its caller, and now
-# and then the begin of a line that some program had not ended
+# The console without what precedes each message: its time, its caller, and sometimes
+# the beginning of a line that some program had not ended
 messages() { # CONSOLE
 	sed -E 's/\r$//; s/^.*\[ *[0-9]+\.[0-9]{6}\](\[ *[CT][0-9]+\])? //' "$1"
 }
