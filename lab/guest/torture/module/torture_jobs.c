@@ -207,6 +207,9 @@ static int do_chunk(unsigned long start, unsigned long end, void *arg)
 	start -= t->job.start;
 	end -= t->job.start;
 	first = start;
+	/* Time for a reason to give the chunk back */
+	if (t->us && t->asks)
+		fsleep(t->us);
 	for (i = first; i < end; i++) {
 		err = do_index(t, i);
 		if (err)
@@ -214,7 +217,7 @@ static int do_chunk(unsigned long start, unsigned long end, void *arg)
 		if (test_and_set_bit(i, t->done))
 			atomic_inc(&t->wrong);
 	}
-	if (t->us)
+	if (t->us && !t->asks)
 		fsleep(t->us);
 	if (err)
 		take_bits(t, first, i);
