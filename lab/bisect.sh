@@ -55,7 +55,7 @@ try() { # COMMIT
 
 # What the result depends on beside the tree
 method() {
-	"${CC:-gcc}" --version | sed -n 1p
+	gcc --version | sed -n 1p
 	cat "$LAB"/{bisect,kernel,boot,common,verdict}.sh "$LAB"/configs/{common,uml,qemu}.config \
 		"$LAB/guest/init.c"
 }

@@ -104,12 +104,11 @@ patch_message() {
 	awk '/^---$/ { exit } body { print } /^$/ { body = 1 }' "$1"
 }
 
-# Without blank lines around them
+# Without blank lines before them
 patch_notes() {
 	awk '/^New-file: / || /^diff --git / { exit }
-	     after && (NF || seen) { held = held $0 "\n"; seen = 1 }
-	     /^---$/ { after = 1 }
-	     END { sub(/\n+$/, "\n", held); printf "%s", held }' "$1"
+	     after && (NF || seen) { print; seen = 1 }
+	     /^---$/ { after = 1 }' "$1"
 }
 
 patch_new_files() {
