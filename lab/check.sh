@@ -96,6 +96,7 @@ if [ "$mode" = all ]; then
 	run_part qemu-bench "$LAB/tests/guests.sh" qemu-bench
 	part_kernel qemu-kcsan
 	run_part qemu-kcsan "$LAB/tests/guests.sh" qemu-kcsan
+	run_part outcome "$LAB/tests/outcome.sh"
 	run_part suites "$LAB/tests/suites.sh"
 	run_part matrix "$LAB/tests/matrix.sh"
 	run_part torture-debug "$LAB/tests/torture.sh" qemu-debug
