@@ -81,6 +81,7 @@
  *		.lock = INIT_QPW_LOCK(lock),
  *	};
  *	static DEFINE_PER_CPU(struct qpw_struct, widget_drains);
+ *	static struct workqueue_struct *widget_wq;
  *	static DEFINE_MUTEX(widget_drain_lock);
  *
  *	void widget_put(struct widget *widget)
@@ -104,9 +105,16 @@
  *	{
  *		int cpu;
  *
+ *		widget_wq = alloc_workqueue("widget", WQ_PERCPU, 0);
  *		for_each_possible_cpu(cpu)
  *			INIT_QPW(per_cpu_ptr(&widget_drains, cpu), widget_drain,
  *				 cpu);
+ *	}
+ *
+ *	// housekeeping_update() calls it
+ *	void widget_flush_workqueue(void)
+ *	{
+ *		flush_workqueue(widget_wq);
  *	}
  *
  *	void widget_drain_all(void)
@@ -115,7 +123,7 @@
  *
  *		guard(cpus_read_lock)();
  *		guard(mutex)(&widget_drain_lock);
- *		queue_percpu_work_on_cpus(cpu_online_mask, system_percpu_wq,
+ *		queue_percpu_work_on_cpus(cpu_online_mask, widget_wq,
  *					  &widget_drains);
  *		for_each_online_cpu(cpu)
  *			flush_percpu_work(per_cpu_ptr(&widget_drains, cpu));

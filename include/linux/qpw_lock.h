@@ -120,7 +120,8 @@ static __always_inline void __qpw_nolock_end(void) { }
  * Context: Any, including NMI.  On PREEMPT_RT it always fails in NMI and hard
  * interrupts.  If preemption is disabled on PREEMPT_RT, call it only between
  * qpw_nolock_begin() and qpw_nolock_end(): without them the release may have to
- * wake up a drainer.
+ * wake up a drainer.  That is not necessary if drainers on other CPUs only use
+ * qpw_trylock(), because they never wait for the lock.
  *
  * Return: true if the lock was taken.
  */

@@ -14,7 +14,7 @@ struct cpumask;
 #ifdef CONFIG_QPW
 
 #include <linux/jump_label.h>
-#include <linux/percpu-defs.h>
+#include <linux/percpu.h>
 
 /**
  * enum qpw_mode - how the locks of a CPU work, and which CPU drains its caches
@@ -60,8 +60,8 @@ static __always_inline bool qpw_in_local_mode(void)
 	if (!static_branch_unlikely(&qpw_possible))
 		return true;
 	/*
-	 * The only concurrent write replaces QPW_REMOTE with QPW_LEAVING, and
-	 * neither of them is local.
+	 * The only concurrent writes replace QPW_REMOTE with QPW_LEAVING, or
+	 * the reverse, and neither of them is local.
 	 */
 	return likely(data_race(__this_cpu_read(qpw_mode)) == QPW_LOCAL);
 }
@@ -93,6 +93,9 @@ struct qpw_stats {
 };
 
 int qpw_set_remote(int cpu, bool remote);
+bool qpw_follows_isolation(void);
+void qpw_begin_isolation(const struct cpumask *isolated);
+void qpw_end_isolation(void);
 void qpw_read_stats(int cpu, struct qpw_stats *stats);
 void __init qpw_start_remote(const struct cpumask *cpus);
 void __init qpw_init(void);
@@ -115,6 +118,14 @@ static inline bool __qpw_is_possible(void)
 }
 
 static inline void qpw_init(void) { }
+
+static inline bool qpw_follows_isolation(void)
+{
+	return false;
+}
+
+static inline void qpw_begin_isolation(const struct cpumask *isolated) { }
+static inline void qpw_end_isolation(void) { }
 
 #endif /* !CONFIG_QPW */
 

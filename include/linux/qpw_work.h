@@ -19,9 +19,10 @@ struct qpw_struct;
  * typedef qpw_func_t - a work function
  * @qpw: The work, as given to queue_percpu_work_on().
  *
- * It is called with migration disabled, on the CPU of the work or, if that CPU
- * is in remote mode, on any CPU.  In the latter case the CPU of the work does
- * not return to local mode before the function returns.
+ * It is called on the CPU of the work or, if that CPU is in remote mode, on any
+ * CPU.  In the latter case the CPU of the work does not return to local mode
+ * before the function returns.  Migration is disabled, except in the thread
+ * that drains a CPU on PREEMPT_RT.
  */
 typedef void (*qpw_func_t)(struct qpw_struct *qpw);
 
@@ -54,6 +55,15 @@ enum qpw_flush {
 	QPW_FLUSH_WAITED,
 	QPW_FLUSH_DROPPED,
 };
+
+#if defined(CONFIG_QPW) && defined(CONFIG_PREEMPT_RT)
+bool __qpw_is_thread_of(int cpu);
+#else
+static inline bool __qpw_is_thread_of(int cpu)
+{
+	return false;
+}
+#endif
 
 #ifdef CONFIG_QPW
 
@@ -155,12 +165,15 @@ static inline int qpw_get_cpu(const struct qpw_struct *qpw)
  *
  * Context: Work functions.
  *
- * Return: true if it is not on the CPU given to INIT_QPW().
+ * Return: true if the function may be on another CPU than that given to
+ * INIT_QPW().
  */
 static inline bool qpw_runs_remotely(const struct qpw_struct *qpw)
 {
+	int cpu = qpw_get_cpu(qpw);
+
 	return IS_ENABLED(CONFIG_QPW) &&
-	       qpw_get_cpu(qpw) != smp_processor_id();
+	       (__qpw_is_thread_of(cpu) || cpu != smp_processor_id());
 }
 
 /**

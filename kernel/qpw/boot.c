@@ -16,10 +16,16 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
+#include "internal.h"
+
 /* The value on the command line; NULL stands for auto */
 static char *qpw_param __initdata;
 
-static struct cpumask qpw_boot_cpus __initdata;
+/* The CPUs in remote mode since boot */
+struct cpumask qpw_boot_cpus __ro_after_init;
+
+/* Does qpw= leave it to isolation which CPUs are in remote mode? */
+bool qpw_is_auto __ro_after_init = true;
 
 static int __init qpw_setup(char *str)
 {
@@ -67,6 +73,7 @@ static bool __init qpw_parse(const char *str, struct cpumask *cpus)
 		qpw_choose_isolated(cpus);
 		return true;
 	}
+	qpw_is_auto = false;
 	if (strstarts(str, "cpus:"))
 		return qpw_parse_list(str + strlen("cpus:"), cpus);
 	if (match_string(all, ARRAY_SIZE(all), str) >= 0)
@@ -90,6 +97,7 @@ void __init qpw_init(void)
 	if (!qpw_parse(str, &qpw_boot_cpus)) {
 		pr_warn("qpw=%s is not auto, 1, on, y, 0, off, n or cpus:<list of CPUs in %*pbl>; using auto\n",
 			str, cpumask_pr_args(cpu_possible_mask));
+		qpw_is_auto = true;
 		qpw_choose_isolated(&qpw_boot_cpus);
 	}
 	if (cpumask_empty(&qpw_boot_cpus))

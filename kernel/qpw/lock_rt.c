@@ -124,12 +124,13 @@ void __qpw_lock_cpu(spinlock_t *lock, int cpu)
 {
 	u64 asked;
 
-	migrate_disable();
 	__qpw_check_cpu(cpu);
 	asked = qpw_clock_if_traced();
-	/* Before this CPU can become a waiter, see qpw_nolock_begin(). */
+	/* Before this task can become a waiter, see qpw_nolock_begin(). */
 	qpw_announce_drainer(cpu);
 	spin_lock(lock);
+	/* Migration may be enabled only after preemption has been. */
+	migrate_disable();
 	preempt_disable();
 	qpw_note_locked(cpu, asked);
 }

@@ -37,14 +37,17 @@
  *   section.  The mode is written with release semantics, and a drainer reads
  *   it with acquire semantics.  The drainer therefore sees everything that the
  *   owner did in local mode, including its plain stores to the lock word.
- * - **Remote to leaving to local.**  A drainer reads the mode and drains inside
- *   one SRCU read-side critical section, and starts in remote mode only.  After
- *   the mode has become leaving, synchronize_srcu() waits for all drainers that
- *   read remote.  Then the owner's stopper thread writes local.  All stores of
- *   drainers happened before synchronize_srcu() returned, hence before the
- *   first critical section of the owner in local mode.  The owner takes its
- *   locks in the same way in remote and in leaving mode, so any CPU may set the
- *   mode to leaving at any time.
+ * - **Remote to leaving to local.**  A drainer reads the mode in an RCU
+ *   read-side critical section.  If it reads remote, it increments the number
+ *   of drainers of that CPU in the same section, and decrements it when it is
+ *   done.  The mode becomes leaving.  When an RCU grace period has passed since
+ *   and the number is zero, every drainer that read remote is done, and the
+ *   owner's stopper thread writes local.  All stores of drainers happened
+ *   before the number was zero, hence before the first critical section of the
+ *   owner in local mode.  The owner takes its locks in the same way in remote
+ *   mode and in leaving mode, so any CPU may change one into the other at any
+ *   time.  Each time the CPU becomes leaving, another grace period must pass.
+ *   "Changing modes" in change.c says which task does all this.
  * - **Offline CPUs.**  The mode of an offline CPU is written under the CPU
  *   hotplug lock, so never while that CPU is coming online or going offline.
  *   The mode is valid before the first instruction of a CPU that comes online,
@@ -67,10 +70,9 @@
  *   and leaves local mode, so the mode that the owner has read stays valid
  *   until it enables interrupts.
  * - A drainer reads the mode and drains in one RCU read-side critical section,
- *   and starts in remote mode only.  After the mode has become leaving,
- *   synchronize_rcu() waits for all drainers that read remote.  Then the owner
- *   enters local mode.  A work function is a drainer as well:
- *   synchronize_srcu() waits for it.
+ *   and starts in remote mode only.  The owner enters local mode after a grace
+ *   period, hence after all drainers that read remote.  A work function that
+ *   runs remotely is counted as a drainer instead.
  * - A callback for a dead CPU can run concurrently with a drainer that found
  *   the CPU online, so the callback takes the lock in every mode.
  * - A holder drops a bounded number of references and takes no other lock.  If
@@ -87,12 +89,14 @@
  * - The release in qpw_clear() pairs with the acquire in qpw_try_spin(), both
  *   in linux/qpw_lock_word.h.  MP: the next holder of the lock sees the cache
  *   as the last one left it.
- * - The store of QPW_LEAVING is ordered before the wait for drainers by the
- *   barriers of synchronize_srcu(), which pair with those of srcu_read_lock().
- *   Store buffering (SB): either the drainer reads leaving, or
- *   synchronize_srcu() waits for it.  For raw spinlocks, the barriers of
- *   synchronize_rcu() do the same for drainers in RCU read-side critical
- *   sections.
+ * - The store of QPW_LEAVING precedes the start of the RCU grace period in
+ *   qpw_begin_to_leave().  Either the drainer reads leaving, or its read-side
+ *   critical section ends before the grace period does, and the increment is
+ *   visible.
+ * - The release in qpw_end_drain() pairs with the acquire in
+ *   qpw_has_drainers().  MP: the task that reads zero sees what all drainers
+ *   stored.  Increments and decrements in between continue the release
+ *   sequence.
  */
 
 #include <linux/cpumask.h>
@@ -101,12 +105,15 @@
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/qpw_mode.h>
-#include <linux/srcu.h>
+#include <linux/rcupdate.h>
 
 #include "internal.h"
 
-/* A drainer's read-side critical section: reading the mode and draining */
-DEFINE_SRCU(qpw_srcu);
+/*
+ * The number of tasks that drain a CPU.  Other CPUs write it, so it is not in
+ * the cacheline of the mode.
+ */
+static DEFINE_PER_CPU_ALIGNED(atomic_t, qpw_drainers);
 
 DEFINE_STATIC_KEY_FALSE(qpw_possible);
 EXPORT_SYMBOL_GPL(qpw_possible);
@@ -114,13 +121,60 @@ EXPORT_SYMBOL_GPL(qpw_possible);
 DEFINE_PER_CPU_READ_MOSTLY(int, qpw_mode) = QPW_LOCAL;
 EXPORT_PER_CPU_SYMBOL_GPL(qpw_mode);
 
+/**
+ * qpw_begin_drain - Become a drainer of a CPU, if it is in remote mode
+ * @cpu: The CPU.
+ *
+ * If the caller queues work for a CPU that is not in remote mode, it calls this
+ * function and queues the work in one RCU read-side critical section.
+ *
+ * Context: Any but NMI.
+ *
+ * Return: true if the caller is a drainer now.
+ */
+bool qpw_begin_drain(int cpu)
+{
+	guard(rcu)();
+	if (!__qpw_is_cpu_remote(cpu))
+		return false;
+	atomic_inc(per_cpu_ptr(&qpw_drainers, cpu));
+	return true;
+}
+
+/**
+ * qpw_end_drain - Stop being a drainer of a CPU
+ * @cpu: The CPU, as given to qpw_begin_drain().
+ */
+void qpw_end_drain(int cpu)
+{
+	/* Pairs with the acquire in qpw_has_drainers(). */
+	atomic_dec_return_release(per_cpu_ptr(&qpw_drainers, cpu));
+}
+
+/**
+ * qpw_has_drainers - Is a task draining a CPU?
+ * @cpu: The CPU.  It is leaving, and an RCU grace period has passed since it
+ *	was in remote mode.
+ *
+ * Return: false if no task is draining @cpu, and none will before @cpu is in
+ * remote mode again.
+ */
+bool qpw_has_drainers(int cpu)
+{
+	/* Pairs with the release in qpw_end_drain(). */
+	return atomic_read_acquire(per_cpu_ptr(&qpw_drainers, cpu));
+}
+
 #ifdef CONFIG_LOCKDEP
+struct lockdep_map qpw_drain_map = STATIC_LOCKDEP_MAP_INIT("qpw_drain",
+							    &qpw_drain_map);
+
 /* Warns if the caller must not access the cache of @cpu. */
 void __qpw_check_cpu(int cpu)
 {
 	lockdep_assert(cpu == raw_smp_processor_id() || !cpu_online(cpu) ||
 		       (qpw_mode_of(cpu) != QPW_LOCAL &&
-			srcu_read_lock_held(&qpw_srcu)));
+			lock_is_held(&qpw_drain_map)));
 }
 EXPORT_SYMBOL_GPL(__qpw_check_cpu);
 #endif
@@ -131,19 +185,4 @@ void qpw_publish_mode(int cpu, enum qpw_mode mode)
 	lockdep_assert(mode == QPW_LOCAL || static_key_enabled(&qpw_possible));
 	/* Pairs with the acquire in qpw_mode_of(). */
 	smp_store_release(per_cpu_ptr(&qpw_mode, cpu), mode);
-}
-
-/**
- * qpw_start_remote - Put CPUs into remote mode at boot
- * @cpus: The CPUs, at least one.
- *
- * Context: Boot, on the only CPU that runs, before the first use of a QPW lock.
- */
-void __init qpw_start_remote(const struct cpumask *cpus)
-{
-	int cpu;
-
-	static_branch_enable(&qpw_possible);
-	for_each_cpu(cpu, cpus)
-		qpw_publish_mode(cpu, QPW_REMOTE);
 }

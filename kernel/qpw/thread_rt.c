@@ -5,14 +5,16 @@
 
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/gfp.h>
-#include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/qpw_mode.h>
 #include <linux/qpw_work.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
 
 #include "internal.h"
 
@@ -22,80 +24,124 @@ static DEFINE_PER_CPU(struct kthread_worker *, qpw_worker);
 struct qpw_errand {
 	struct kthread_work	work;
 	struct qpw_struct	*qpw;
-	bool			done;
 };
 
+/*
+ * Migration stays enabled.  When the CPU that this thread runs on is isolated,
+ * kthreads_update_housekeeping() moves the thread, even while it waits for a
+ * lock, and does not have to wait for a preempted owner.
+ */
 static void qpw_errand_fn(struct kthread_work *work)
 {
-	struct qpw_errand *errand;
+	struct qpw_struct *qpw = container_of(work, struct qpw_errand,
+					      work)->qpw;
+	struct lockdep_map map;
 
-	errand = container_of(work, struct qpw_errand, work);
 	/*
 	 * The caller holds this map as well: it waits for what the function
 	 * locks.
 	 */
-	lock_map_acquire(&errand->qpw->work.lockdep_map);
-	errand->done = qpw_run_remotely(errand->qpw);
-	lock_map_release(&errand->qpw->work.lockdep_map);
+	qpw_acquire_flush_map(&map, qpw);
+	qpw_call(qpw);
+	lock_map_release(&map);
 }
 
-/*
- * Lets qpw/N call the work function, so that a preempted owner inherits its
- * priority.
+/**
+ * __qpw_is_thread_of - Is the current task qpw/N?
+ * @cpu: The CPU N.
+ *
+ * Return: true if it is.
  */
-bool qpw_run_for_caller(struct qpw_struct *qpw)
+bool __qpw_is_thread_of(int cpu)
+{
+	struct kthread_worker *worker = READ_ONCE(per_cpu(qpw_worker, cpu));
+
+	return worker && worker->task == current;
+}
+EXPORT_SYMBOL_GPL(__qpw_is_thread_of);
+
+/**
+ * qpw_call_for_caller - Let qpw/N call a work function
+ * @qpw: The work.
+ *
+ * A preempted owner inherits the priority of that thread.
+ *
+ * Context: Process context, may sleep.  The caller is a drainer of the CPU.
+ */
+void qpw_call_for_caller(struct qpw_struct *qpw)
 {
 	struct qpw_errand errand = { .qpw = qpw };
 	struct kthread_worker *worker;
 
 	worker = READ_ONCE(per_cpu(qpw_worker, qpw->cpu));
-	if (!worker || worker->task == current)
-		return qpw_run_remotely(qpw);
-	kthread_init_work(&errand.work, qpw_errand_fn);
-	kthread_queue_work(worker, &errand.work);
-	kthread_flush_work(&errand.work);
-	return errand.done;
+	if (!worker) {
+		qpw_call_here(qpw);
+	} else if (worker->task == current) {
+		qpw_call(qpw);
+	} else {
+		kthread_init_work(&errand.work, qpw_errand_fn);
+		kthread_queue_work(worker, &errand.work);
+		kthread_flush_work(&errand.work);
+	}
 }
 
-int qpw_start_worker(int cpu)
+/*
+ * The CPUs for qpw/@cpu: not that CPU, where the thread could not run while the
+ * owner is not preemptible, and neither nohz_full CPUs nor CPUs in remote mode,
+ * if there are other CPUs.  Of these, kthreads use housekeeping CPUs.
+ */
+static void qpw_choose_cpus(int cpu, struct cpumask *cpus)
 {
-	cpumask_var_t housekeepers __free(free_cpumask_var) = CPUMASK_VAR_NULL;
+	scoped_guard(rcu)
+		cpumask_copy(cpus, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
+	cpumask_clear_cpu(cpu, cpus);
+	if (!cpumask_subset(cpus, &qpw_wanted))
+		cpumask_andnot(cpus, cpus, &qpw_wanted);
+	if (cpumask_empty(cpus))
+		cpumask_andnot(cpus, cpu_possible_mask, cpumask_of(cpu));
+}
+
+static int qpw_start_thread(int cpu)
+{
+	cpumask_var_t cpus __free(free_cpumask_var) = CPUMASK_VAR_NULL;
 	struct kthread_worker *worker;
-	int other;
 
 	if (per_cpu(qpw_worker, cpu))
 		return 0;
-	if (!zalloc_cpumask_var(&housekeepers, GFP_KERNEL))
+	if (!zalloc_cpumask_var(&cpus, GFP_KERNEL))
 		return -ENOMEM;
-	for_each_possible_cpu(other)
-		if (other != cpu && qpw_is_housekeeper(other))
-			cpumask_set_cpu(other, housekeepers);
-	/*
-	 * Not on @cpu, where it could not run while the owner is not
-	 * preemptible.
-	 */
-	if (cpumask_empty(housekeepers))
-		cpumask_andnot(housekeepers, cpu_possible_mask,
-			       cpumask_of(cpu));
+	qpw_choose_cpus(cpu, cpus);
 
 	worker = kthread_create_worker(0, "qpw/%d", cpu);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
-	kthread_affine_preferred(worker->task, housekeepers);
+	kthread_affine_preferred(worker->task, cpus);
 	sched_set_fifo(worker->task);
 	wake_up_process(worker->task);
-	/* Pairs with the address dependency in qpw_run_for_caller(). */
+	/* Pairs with the address dependency in qpw_call_for_caller(). */
 	smp_store_release(per_cpu_ptr(&qpw_worker, cpu), worker);
 	return 0;
 }
 
-static int __init qpw_start_workers(void)
+/**
+ * qpw_start_threads - Start the threads that drain CPUs
+ * @cpus: The CPUs that are to be in remote mode.
+ *
+ * A thread that exists stays as it is.
+ *
+ * Context: Process context, may sleep.  The caller serializes calls and does
+ * not hold the CPU hotplug lock.
+ *
+ * Return: 0, or the error of the first thread that could not be started.
+ */
+int qpw_start_threads(const struct cpumask *cpus)
 {
-	int cpu, err = 0;
+	int cpu, err;
 
-	for_each_possible_cpu(cpu)
-		if (!err && __qpw_is_cpu_remote(cpu))
-			err = qpw_start_worker(cpu);
-	return err;
+	for_each_cpu(cpu, cpus) {
+		err = qpw_start_thread(cpu);
+		if (err)
+			return err;
+	}
+	return 0;
 }
-core_initcall(qpw_start_workers);

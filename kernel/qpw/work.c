@@ -9,12 +9,12 @@
  * **Work** records its CPU, but workqueues do not guarantee that it runs there:
  * when a CPU goes offline, its workers continue on other CPUs.  The worker
  * therefore first disables migration.  If it is on the CPU of the work, it
- * calls the work function.  If that CPU is in remote mode, it calls the
- * function in an SRCU read-side critical section, like any other drainer.  In
- * all other cases it drops the work: the CPU is going offline, and callbacks
- * for the dead CPU will drain it.  The worker records in the work that it was
- * dropped or, before it calls the function, that it was not.  A flush reads
- * that record after the work has ended.
+ * calls the work function.  If that CPU is in remote mode, it becomes a drainer
+ * of that CPU and calls the function.  In all other cases it drops the work:
+ * the CPU is going offline, and callbacks for the dead CPU will drain it.  The
+ * worker records in the work that it was dropped or, before it calls the
+ * function, that it was not.  A flush reads that record after the work has
+ * ended.
  *
  * Work is initialized as a work item and flushed as one in every mode.  If the
  * caller has run it, there is nothing to flush, whatever the CPU's mode is by
@@ -30,28 +30,45 @@
 #include <linux/preempt.h>
 #include <linux/qpw_mode.h>
 #include <linux/qpw_work.h>
-#include <linux/srcu.h>
+#include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
 #include "internal.h"
 #include "stats.h"
 
-/* Calls the work function here if the CPU of the work is in remote mode. */
-bool qpw_run_remotely(struct qpw_struct *qpw)
+/*
+ * Acquires what a flush of the work acquires.  As in a workqueue, the function
+ * may free its work.
+ */
+void qpw_acquire_flush_map(struct lockdep_map *map, struct qpw_struct *qpw)
 {
-	int cpu = qpw->cpu;
+#ifdef CONFIG_LOCKDEP
+	lockdep_copy_map(map, &qpw->work.lockdep_map);
+#endif
+	lock_map_acquire(map);
+}
 
-	guard(srcu)(&qpw_srcu);
-	if (!__qpw_is_cpu_remote(cpu))
-		return false;
-
-	trace_qpw_remote_run(cpu, qpw->func);
-	atomic_long_inc(&qpw_counters_of(cpu)->remote_runs);
+/*
+ * Calls the work function for a CPU in remote mode.  The caller is counted as a
+ * drainer and cannot migrate.  If it is qpw/N it can, and the task that waits
+ * for it is counted.
+ */
+void qpw_call(struct qpw_struct *qpw)
+{
+	trace_qpw_remote_run(qpw->cpu, qpw->func);
+	atomic_long_inc(&qpw_counters_of(qpw->cpu)->remote_runs);
 	WRITE_ONCE(qpw->dropped, false);
-	migrate_disable();
+	qpw_drain_acquire();
 	qpw->func(qpw);
+	qpw_drain_release();
+}
+
+/* Calls the work function in the current task. */
+void qpw_call_here(struct qpw_struct *qpw)
+{
+	migrate_disable();
+	qpw_call(qpw);
 	migrate_enable();
-	return true;
 }
 
 /**
@@ -64,16 +81,20 @@ bool qpw_run_remotely(struct qpw_struct *qpw)
 void __qpw_work_fn(struct work_struct *work)
 {
 	struct qpw_struct *qpw = container_of(work, struct qpw_struct, work);
+	int cpu = qpw->cpu;
 
 	migrate_disable();
-	if (likely(smp_processor_id() == qpw->cpu)) {
+	if (likely(smp_processor_id() == cpu)) {
 		/*
 		 * Not later: the work may have been freed by the time its
 		 * function returns.
 		 */
 		WRITE_ONCE(qpw->dropped, false);
 		qpw->func(qpw);
-	} else if (!qpw_run_remotely(qpw)) {
+	} else if (qpw_begin_drain(cpu)) {
+		qpw_call(qpw);
+		qpw_end_drain(cpu);
+	} else {
 		WRITE_ONCE(qpw->dropped, true);
 	}
 	migrate_enable();
@@ -94,31 +115,48 @@ static bool qpw_queue(int cpu, struct workqueue_struct *wq,
 	return true;
 }
 
-/* Calls @run for a CPU in remote mode, otherwise queues the work. */
-static bool qpw_run_or_queue(int cpu, struct workqueue_struct *wq,
-			     struct qpw_struct *qpw,
-			     bool (*run)(struct qpw_struct *qpw))
+/*
+ * Becomes a drainer of a CPU in remote mode, otherwise queues the work.  A task
+ * that puts the CPU into remote mode waits for a grace period, and flushes the
+ * workqueue.  In one critical section, so that this flush finds the work.
+ */
+static bool qpw_begin_or_queue(int cpu, struct workqueue_struct *wq,
+			       struct qpw_struct *qpw, bool *queued)
 {
-	bool done;
+	guard(rcu)();
+	if (qpw_begin_drain(cpu))
+		return true;
+	*queued = qpw_queue(cpu, wq, qpw);
+	return false;
+}
 
-	if (!__qpw_is_cpu_remote(cpu))
-		return qpw_queue(cpu, wq, qpw);
+/* Calls @call for a CPU in remote mode, otherwise queues the work. */
+static bool qpw_call_or_queue(int cpu, struct workqueue_struct *wq,
+			      struct qpw_struct *qpw,
+			      void (*call)(struct qpw_struct *qpw))
+{
+	struct lockdep_map map;
+	bool queued;
+
+	if (!qpw_begin_or_queue(cpu, wq, qpw, &queued))
+		return queued;
 
 	lockdep_assert(qpw->cpu == cpu);
 	/*
 	 * A flush depends on the locks of the function, even if the function
 	 * runs here.
 	 */
-	lock_map_acquire(&qpw->work.lockdep_map);
-	done = run(qpw);
-	lock_map_release(&qpw->work.lockdep_map);
-	return done || qpw_queue(cpu, wq, qpw);
+	qpw_acquire_flush_map(&map, qpw);
+	call(qpw);
+	lock_map_release(&map);
+	qpw_end_drain(cpu);
+	return true;
 }
 
 bool __queue_percpu_work_on(int cpu, struct workqueue_struct *wq,
 			    struct qpw_struct *qpw)
 {
-	return qpw_run_or_queue(cpu, wq, qpw, qpw_run_for_caller);
+	return qpw_call_or_queue(cpu, wq, qpw, qpw_call_for_caller);
 }
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on);
 
@@ -129,7 +167,7 @@ EXPORT_SYMBOL_GPL(__queue_percpu_work_on);
 bool __queue_percpu_work_on_nowait(int cpu, struct workqueue_struct *wq,
 				   struct qpw_struct *qpw)
 {
-	return qpw_run_or_queue(cpu, wq, qpw, qpw_run_remotely);
+	return qpw_call_or_queue(cpu, wq, qpw, qpw_call_here);
 }
 EXPORT_SYMBOL_GPL(__queue_percpu_work_on_nowait);
 
@@ -150,6 +188,7 @@ static unsigned long qpw_queue_local(const struct cpumask *cpus, int first,
 	for_each_set_bit(bit, &mask, min(BITS_PER_LONG, nr_cpu_ids - first)) {
 		int cpu = first + bit;
 
+		guard(rcu)();
 		if (__qpw_is_cpu_remote(cpu))
 			remote |= BIT(bit);
 		else

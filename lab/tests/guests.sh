@@ -11,7 +11,7 @@
 # shellcheck source=../verdict.sh
 . "$LAB/verdict.sh"
 
-QPW_TESTS=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh
+QPW_TESTS=qpw:boot.sh,qpw:sysfs.sh,qpw:isolation.sh,qpw:storm.sh,qpw:slab.sh,qpw:memcg.sh
 # Of 4 CPUs; QPW and multithreaded jobs both look at it
 ISOLATED='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
 
@@ -148,6 +148,9 @@ qemu-debug() {
 	require 'qemu-debug qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
 	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-debug qpw=cpus:3' 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
+	boot 'qemu-debug partitions' "$guest" qemu-debug 4 \
+		'kunit.enable=0 ROUNDS=20 TEST=qpw:partition.sh'
+	require 'qemu-debug partitions' 'partition with that task does not wait for it$'
 	slab_reports "$guest"
 	one_cpu qemu-debug
 }
@@ -172,6 +175,10 @@ qemu-rt() {
 	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
 	lockdep_reports qemu-rt migration
 	lockdep_reports qemu-rt deadlock
+	boot 'qemu-rt partitions' "$guest" qemu-rt 4 \
+		'kunit.enable=0 TEST=qpw:partition.sh'
+	require 'qemu-rt partitions' 'the thread that drains keeps off isolated CPUs$'
+	require 'qemu-rt partitions' 'partitions during drains lose nothing$'
 	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
 		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
 	require 'qemu-rt qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
@@ -210,7 +217,7 @@ watched_functions() {
 	local objects=$ROOM/qemu-kcsan
 
 	nm "$objects"/kernel/{padata_mt,qpw}/*.o \
-		"$objects"/mm/{folio,mlock,slub,mm_init}.o \
+		"$objects"/mm/{folio,mlock,slub,memcontrol,mm_init}.o \
 		"$objects"/fs/buffer.o "$objects"/lib/test_{padata_mt,qpw}.o |
 		awk '$2 ~ /^[tT]$/ { print $3 }' | sort -u
 }
@@ -228,6 +235,9 @@ qemu-kcsan() {
 	boot 'qemu-kcsan' "$guest" qemu-kcsan 4 'kunit.autorun=0'
 	require 'qemu-kcsan' padata_mt
 	require 'qemu-kcsan' qpw
+	boot 'qemu-kcsan partitions' "$guest" qemu-kcsan 4 \
+		'kunit.autorun=0 ROUNDS=20 TEST=qpw:partition.sh'
+	require 'qemu-kcsan partitions' 'partitions during drains lose nothing$'
 	boot 'qemu-kcsan qpw=cpus:3' "$guest" qemu-kcsan 4 \
 		"kunit.autorun=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
 	require 'qemu-kcsan qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
@@ -402,14 +412,19 @@ qpw_trouble() { # GUEST
 qpw_isolation() { # GUEST
 	local guest=$1
 
+	boot 'qemu partitions' "$guest" qemu 4 'kunit.enable=0 TEST=qpw:partition.sh'
+	require 'qemu partitions' 'a partition with that task does not wait for it$'
 	boot 'qemu isolated' "$guest" qemu 4 \
-		"kunit.enable=0 $ISOLATED TEST=qpw:boot.sh,qpw:isolation.sh"
+		"kunit.enable=0 $ISOLATED ROUNDS=20 TEST=qpw:boot.sh,qpw:isolation.sh,qpw:partition.sh,qpw:memcg.sh"
+	require 'qemu isolated' 'two CPUs come and go$'
 	require 'qemu isolated' 'destroy_cache does not disturb CPU 3$'
 	require 'qemu isolated' 'destroy_cache does not wait for a SCHED_FIFO task$'
+	require 'qemu isolated' 'reach_limit takes back what CPU 3 caches below a SCHED_FIFO task$'
 	boot 'qemu isolated, qpw=0' "$guest" qemu 4 \
-		"kunit.enable=0 $ISOLATED qpw=0 TEST=qpw:boot.sh,qpw:isolation.sh"
+		"kunit.enable=0 $ISOLATED qpw=0 TEST=qpw:boot.sh,qpw:isolation.sh,qpw:memcg.sh"
 	require 'qemu isolated, qpw=0' 'destroy_cache disturbs CPU 3$'
 	require 'qemu isolated, qpw=0' 'destroy_cache waits for a SCHED_FIFO task$'
+	require 'qemu isolated, qpw=0' 'reach_limit leaves what CPU 3 caches below a SCHED_FIFO task$'
 	boot 'qemu nohz_full=3' "$guest" qemu 4 \
 		'kunit.enable=0 nohz_full=3 rcu_nocbs=3 TEST=qpw:boot.sh,qpw:isolation.sh'
 	require 'qemu nohz_full=3' 'flush_buffers does not disturb CPU 3$'

@@ -11,7 +11,7 @@
 # shellcheck source=../common.sh
 . "$TESTS_TOP/lab/common.sh"
 
-OBJECTS=(mm/slub.o mm/folio.o mm/mlock.o fs/buffer.o)
+OBJECTS=(mm/slub.o mm/folio.o mm/mlock.o mm/memcontrol.o fs/buffer.o)
 
 # What may differ, and why: it is the draining that QPW is about
 may_differ() {
@@ -30,7 +30,29 @@ may_differ() {
 		mm/folio.o folio_batch_drain_remote	# new: part of it
 		mm/folio.o folio_batch_detach		# new: part of it
 		mm/mlock.o mlock_drain_remote		# part of it: takes the lock for a moment only
+		mm/slub.o slab_flush_workqueue		# new: not called without QPW
 		mm/folio.o __qpw_work_fn		# as above
+		mm/memcontrol.o drain_all_stock		# uses drain_stocks
+		mm/memcontrol.o drain_stocks		# new: drains a CPU
+		mm/memcontrol.o run_or_queue_drain	# new: part of it
+		mm/memcontrol.o drain_stocks_again	# new: repeats a drain
+		mm/memcontrol.o lock_stock		# new: takes the lock of a CPU to drain
+		mm/memcontrol.o drain_cpu_memcg_stock	# the work: moves charges aside first
+		mm/memcontrol.o drain_cpu_obj_stock	# the same
+		mm/memcontrol.o memcg_stock_drain_fn	# the same
+		mm/memcontrol.o obj_stock_drain_fn	# the same
+		mm/memcontrol.o drain_local_memcg_stock	# was that work
+		mm/memcontrol.o drain_local_obj_stock	# the same
+		mm/memcontrol.o memcg_hotplug_cpu_dead	# the same for a CPU that is offline
+		mm/memcontrol.o mem_cgroup_flush_workqueue	# drains CPUs in remote mode: none
+		mm/memcontrol.o mem_cgroup_css_offline	# repeats a drain that was skipped
+		mm/memcontrol.o mem_cgroup_init		# sets up the works
+		mm/memcontrol.o memory_high_write	# drain_all_stock() is inlined or not
+		mm/memcontrol.o memory_max_write	# the same
+		mm/memcontrol.o try_charge_memcg	# the same
+		mm/memcontrol.o refill_stock		# drain_idx is elsewhere in the stock
+		mm/memcontrol.o __refill_obj_stock	# the same
+		mm/memcontrol.o __qpw_work_fn		# as above
 		fs/buffer.o find_get_block_common	# other registers; make bench counts the instructions
 	END
 }
@@ -56,7 +78,7 @@ code() { # OBJECT
 		/^Disassembly of section/ { on = !/altinstr/; next }
 		/^<.*>:$/ { name = substr($1, 2, length($1) - 3); next }
 		!on || !NF { next }
-		$1 ~ /^R_X86_64/ && match($2, /[+-]0x[0-9a-f]+$/) && $2 ~ /^\./ {
+		$1 ~ /^R_X86_64/ && match($2, /[+-]0x[0-9a-f]+$/) && $2 ~ /^(\.|__bug_table)/ {
 			section = substr($2, 1, RSTART - 1)
 			at = hex(substr($2, RSTART + 3)) + ($1 ~ /PC32|PLT32/ ? 4 : 0)
 			$2 = section ~ /^\.text/ ? function_at(section, at) : section

@@ -8,8 +8,9 @@
  * them repeat forever, so spin visits every interleaving.
  *
  * The model is sequentially consistent: it says nothing about the barriers, which
- * kernel/qpw/mode.c explains.  It checks two properties: two contexts never run
- * critical sections of the lock at once, and the protocol never deadlocks.
+ * kernel/qpw/mode.c explains.  It checks three properties: two contexts never run
+ * critical sections of the lock at once, no work is queued on a CPU after it has
+ * been isolated, and the protocol never deadlocks.
  *
  * BREAK names one rule of the protocol that is left out.  The check in spin.sh
  * demands that spin refutes each of these models.
@@ -20,14 +21,18 @@
 #endif
 
 #define NO_MARK		1	/* local mode does not mark the lock word */
-#define NO_SRCU_WAIT	2	/* leaving does not wait for drainers */
-#define TEST_OUTSIDE	3	/* a drainer tests the mode outside of SRCU */
+#define NO_GP_WAIT	2	/* leaving does not wait for a grace period */
+#define TEST_OUTSIDE	3	/* a drainer tests the mode outside of RCU */
 #define LEAVING_LOCAL	4	/* the owner takes leaving for local mode */
 #define BY_IPI		5	/* an interrupt changes the mode, not the stopper */
 #define DEAD_PLAIN	6	/* the dead CPU's callback does not take the lock */
 #define NO_HOTPLUG_LOCK	7	/* the mode changes while the CPU comes and goes */
 #define WORKER_ASTRAY	8	/* an unbound worker runs the work on another CPU */
 #define NO_RELEASE	9	/* leaving mode's unlock stores nothing */
+#define NO_COUNT	10	/* leaving does not wait for drainers */
+#define OLD_GP		11	/* a second leave counts the first one's grace period */
+#define COUNT_FIRST	12	/* leaving reads the number before the grace period */
+#define QUEUE_OUTSIDE	13	/* a drainer queues work outside of RCU */
 
 #define LOCAL	0
 #define REMOTE	1
@@ -40,8 +45,10 @@ bool online = true;
 bool may_run = true;		/* hotplug lets the CPU run */
 
 byte request = NOTHING;		/* the mode that the stopper is to set */
-bool in_srcu = false;		/* the drainer's SRCU read section */
+bool in_rcu = false;		/* the drainer's RCU read section */
+byte drainers = 0;		/* that drain the CPU in remote mode */
 bool queued = false;		/* the drainer's work item */
+bool undisturbed = false;	/* the CPU was isolated: no more work for it */
 byte readers = 0;		/* of the CPU hotplug lock */
 bool writer = false;
 
@@ -129,6 +136,21 @@ active proctype cpu()
 	od
 }
 
+/* A work function runs for a CPU in remote mode, in a drainer that was counted */
+inline drain()
+{
+	/* __qpw_lock_cpu(): the mode decides again how to lock */
+	if
+	:: mode != LOCAL || !online -> spin_lock_word()
+	:: else ->
+		/* never, while the drainer is counted */
+		assert(BREAK != 0); word = 1
+	fi;
+	enter(); leave();
+	word = 0;
+	drainers--
+}
+
 /* queue_percpu_work_on() and flush_percpu_work(), again and again */
 active proctype drainer()
 {
@@ -136,31 +158,33 @@ active proctype drainer()
 
 	do
 	:: if
-	   :: BREAK == TEST_OUTSIDE -> remote = (mode == REMOTE); in_srcu = true
-	   :: else -> in_srcu = true; remote = (mode == REMOTE)
+	   :: BREAK == TEST_OUTSIDE -> remote = (mode == REMOTE); in_rcu = true
+	   :: else -> in_rcu = true; remote = (mode == REMOTE)
 	   fi;
 	   if
 	   :: remote ->
-		/* __qpw_lock_cpu(): the mode decides again how to lock */
-		if
-		:: mode != LOCAL || !online -> spin_lock_word()
-		:: else ->
-			/* never, while the drainer is in its SRCU section */
-			assert(BREAK != 0); word = 1
-		fi;
-		enter(); leave();
-		word = 0;
-		in_srcu = false
+		drainers++;
+		in_rcu = false;
+		drain()
 	   :: !remote ->
-		in_srcu = false;
+		if
+		:: BREAK == QUEUE_OUTSIDE -> in_rcu = false
+		:: else -> skip
+		fi;
+		assert(!undisturbed);
 		queued = true;
+		in_rcu = false;
 		do
 		:: !queued -> break
 		:: queued && !online ->
-			/* a worker without its CPU */
+			/* a worker without its CPU: __qpw_work_fn() */
+			in_rcu = true;
+			remote = (mode == REMOTE);
 			if
-			:: BREAK == WORKER_ASTRAY -> enter(); leave()
-			:: else -> skip
+			:: remote -> drainers++; in_rcu = false; drain()
+			:: !remote && BREAK == WORKER_ASTRAY ->
+				in_rcu = false; enter(); leave()
+			:: else -> in_rcu = false
 			fi;
 			queued = false; break
 		od
@@ -198,21 +222,49 @@ inline change_mode(to)
 	fi
 }
 
-/* qpw_set_remote(), one way and the other */
+/* qpw_begin_update() to qpw_leave_fn(), one way and the other, and back again */
 active proctype changer()
 {
+	bool gp, none;
+
 	do
 	:: hotplug_read_lock();
 	   change_mode(REMOTE);
 	   hotplug_read_unlock();
+again:
+	   /* housekeeping_update(): a grace period, and flushes of the workqueues */
+	   !in_rcu;
+	   !queued;
+	   undisturbed = true;
+	   undisturbed = false;
 	   hotplug_read_lock();
 	   mode = LEAVING;
-	   if
-	   :: BREAK == NO_SRCU_WAIT -> skip
-	   :: else -> !in_srcu
-	   fi;
-	   change_mode(LOCAL);
-	   hotplug_read_unlock()
+	   hotplug_read_unlock();
+	   gp = (BREAK == NO_GP_WAIT || (BREAK == OLD_GP && gp));
+	   none = false;
+	   do
+	   :: !gp && !in_rcu ->
+		gp = true
+	   :: BREAK == COUNT_FIRST && drainers == 0 ->
+		none = true
+	   :: true ->
+		hotplug_read_lock();
+		if
+		:: gp && (drainers == 0 || none || BREAK == NO_COUNT) ->
+			change_mode(LOCAL);
+			gp = false;
+			hotplug_read_unlock();
+			break
+		:: else ->
+			hotplug_read_unlock()
+		fi
+	   :: true ->
+		/* isolated again */
+		hotplug_read_lock();
+		mode = REMOTE;
+		hotplug_read_unlock();
+		goto again
+	   od
 	od
 }
 

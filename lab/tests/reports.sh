@@ -24,15 +24,6 @@ failed=0
 scratch=$(mktemp -d)
 on_exit "rm -rf '$scratch'"
 
-# Wrong today, patched and unpatched: "CASE WHAT", and why
-known_wrong() {
-	cat <<-END
-		3 no charge stays unused: charges that isolated CPUs cache are not drained
-		3 a task can use the whole limit: charges that isolated CPUs cache are not drained
-		3 the removed group is freed: charges that isolated CPUs cache are not drained
-	END
-}
-
 # Right unpatched, too, or not there: "CASE WHAT" of what the unpatched kernel shows no fault in
 right_unpatched() {
 	cat <<-END
@@ -81,22 +72,9 @@ wanted() { # NUMBER LABEL: so many things have to have been judged
 	}
 }
 
-reason_of() { # "CASE WHAT"
-	known_wrong | sed -n "s/^$1: //p"
-}
-
 judge_patched() { # LABEL
-	local how what reason
-
-	while read -r how what; do
-		reason=$(reason_of "${what%%:*}")
-		case $how${reason:+-known} in
-		right) echo "ok reports $1: $what" ;;
-		wrong-known) echo "ok reports $1: $what # SKIP still wrong: $reason" ;;
-		right-known) echo "not ok reports $1: $what: passes now, but known_wrong() in $0 lists it" ;;
-		*) echo "not ok reports $1: $what" ;;
-		esac
-	done < <(found "$1") | tee "$scratch/judged"
+	found "$1" | sed "s/^right /ok reports $1: /; s/^wrong /not ok reports $1: /" |
+		tee "$scratch/judged"
 	! has '^not ok' <"$scratch/judged" || failed=1
 }
 

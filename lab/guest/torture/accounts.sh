@@ -84,7 +84,7 @@ look() {
 
 accounts() {
 	echo stressors mounts jobs helpers objects slab charges groups mlocked unevictable
-	echo lru lost isolated counters memory modules
+	echo lru lost isolated counters memory modes modules
 }
 
 account_stressors() {
@@ -197,6 +197,13 @@ account_memory() {
 	now=$(free_memory)
 	what="$now KiB free, $free_before before"
 	[ $((free_before - now)) -le $TOLERANCE ]
+}
+
+# Once a partition has ended, those CPUs are in remote mode that are isolated: none
+account_modes() {
+	isolate 3
+	what="$(awk 'NR > 1 && $2 != "local"' $DEBUG/qpw | wc -l) CPUs not in local mode"
+	[ "${what%% *}" = 0 ]
 }
 
 # The kernel warns if their caches still have objects. Nothing is counted after that.

@@ -6,8 +6,13 @@
  *	Stay on CPU and out of the kernel, but fill the CPU's caches whenever
  *	FILE asks for it, partly by creating files in DIR.  With a priority, do
  *	this as a SCHED_FIFO task.
+ * qpw_task charge FILE CPU [PRIORITY]
+ *	The same, but fill only the charge caches of its memory cgroup.  Nothing
+ *	stays charged but what the CPU caches.
  * qpw_task fill FILE
  *	Ask for the caches to be filled, and wait until that is done.
+ * qpw_task use PROCS PAGES
+ *	Join the cgroup with that cgroup.procs and use memory of the kernel.
  * qpw_task storm ROUNDS
  *	On each CPU allowed, map, mlock, munlock and unmap memory.
  * qpw_task strays
@@ -32,6 +37,8 @@
 
 #define FILL_PAGES	4
 #define STORM_PAGES	16
+/* What a pipe holds by default */
+#define PIPE_PAGES	16
 
 /* In FILE */
 struct requests {
@@ -101,19 +108,43 @@ static void fill(const char *dir, unsigned int round)
 	touch(map(FILL_PAGES, MAP_PRIVATE), FILL_PAGES);
 }
 
-static int stay(int argc, char **argv)
+/*
+ * The pages of a pipe are charged to the group, and so are its objects.  None
+ * of them is on an LRU list, so none stays in another cache of the CPU.
+ */
+static void use_pipe(size_t pages, int fds[2])
+{
+	char page[4096] = "";
+
+	if (pipe(fds))
+		err(1, "pipe");
+	while (pages--)
+		if (write(fds[1], page, sizeof(page)) != sizeof(page))
+			err(1, "pipe");
+}
+
+static void charge(const char *dir, unsigned int round)
+{
+	int fds[2];
+
+	use_pipe(1, fds);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static int stay_on(const char *path, int cpu, const char *priority,
+		   void (*fill_caches)(const char *dir, unsigned int round),
+		   const char *dir)
 {
 	struct sched_param param = {
-		.sched_priority = argc > 3 ? atoi(argv[3]) : 0,
+		.sched_priority = priority ? atoi(priority) : 0,
 	};
 	struct requests *req;
 	unsigned int asked;
 
-	if (argc < 3)
-		return 2;
-	if (go_to(atoi(argv[1])))
-		err(1, "CPU %s", argv[1]);
-	req = map_requests(argv[0], O_CREAT);
+	if (go_to(cpu))
+		err(1, "CPU %d", cpu);
+	req = map_requests(path, O_CREAT);
 	if (mlockall(MCL_CURRENT))
 		err(1, "mlockall");
 	if (param.sched_priority && sched_setscheduler(0, SCHED_FIFO, &param))
@@ -123,9 +154,41 @@ static int stay(int argc, char **argv)
 		asked = __atomic_load_n(&req->asked, __ATOMIC_ACQUIRE);
 		if (asked == req->done)
 			continue;
-		fill(argv[2], asked);
+		fill_caches(dir, asked);
 		__atomic_store_n(&req->done, asked, __ATOMIC_RELEASE);
 	}
+}
+
+static int stay(int argc, char **argv)
+{
+	if (argc < 3)
+		return 2;
+	return stay_on(argv[0], atoi(argv[1]), argc > 3 ? argv[3] : NULL, fill,
+		       argv[2]);
+}
+
+static int stay_and_charge(int argc, char **argv)
+{
+	if (argc < 2)
+		return 2;
+	return stay_on(argv[0], atoi(argv[1]), argc > 2 ? argv[2] : NULL,
+		       charge, NULL);
+}
+
+static int use(int argc, char **argv)
+{
+	size_t pages;
+	int fd, fds[2];
+
+	if (argc != 2)
+		return 2;
+	fd = open(argv[0], O_WRONLY);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		err(1, "%s", argv[0]);
+	for (pages = atoi(argv[1]); pages > PIPE_PAGES; pages -= PIPE_PAGES)
+		use_pipe(PIPE_PAGES, fds);
+	use_pipe(pages, fds);
+	return 0;
 }
 
 static int ask_to_fill(int argc, char **argv)
@@ -255,6 +318,10 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "stay"))
 		return stay(argc - 2, argv + 2);
+	if (!strcmp(what, "charge"))
+		return stay_and_charge(argc - 2, argv + 2);
+	if (!strcmp(what, "use"))
+		return use(argc - 2, argv + 2);
 	if (!strcmp(what, "fill"))
 		return ask_to_fill(argc - 2, argv + 2);
 	if (!strcmp(what, "storm"))

@@ -24,10 +24,13 @@ local_cpus()
 	online_cpus | grep -vxF "$(remote_cpus)"
 }
 
-# counter NAME...: the sum of these counters
+# counter NAME...: the sum of these counters.  On an isolated CPU, only a task that
+# runs there can fold them.
 counter()
 {
-	cat /proc/sys/vm/stat_refresh
+	for cpu in $(online_cpus); do
+		taskset -c "$cpu" cat /proc/sys/vm/stat_refresh
+	done
 	for name; do
 		sed -n "s/^$name //p" /proc/vmstat
 	done | awk '{ sum += $1 } END { print sum }'
