@@ -10,15 +10,13 @@
 # isolcpus=, nohz_full=, rcu_nocbs= and qpw= to test more.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
-# shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
-. "$(dirname "$0")"/qpw_lib.sh
+# shellcheck source=tools/testing/selftests/qpw/task_lib.sh
+. "$(dirname "$0")"/task_lib.sh
 
 TRACING=$(awk '$3 == "tracefs" { print $2; exit }' /proc/mounts)
 TRACE=$TRACING/instances/qpw_test
 EVENTS="workqueue/workqueue_execute_start sched/sched_switch qpw
 	csd/csd_function_entry"
-SERVER=/sys/kernel/debug/sched/fair_server
-THROTTLE=/proc/sys/kernel/sched_rt_runtime_us
 UNEVICTABLE=/proc/sys/vm/compact_unevictable_allowed
 
 # The operations
@@ -64,22 +62,7 @@ destroy_deferred()
 # occupy [PRIORITY]
 occupy()
 {
-	rm -f "$scratch/requests"
-	"$TASK" stay "$scratch/requests" "$cpu" "$scratch/mnt" "$@" &
-	task=$!
-	await [ -s "$scratch/requests" ] && fill
-}
-
-vacate()
-{
-	[ -z "$task" ] || kill -9 "$task"
-	wait "$task" 2>/dev/null
-	task=
-}
-
-fill()
-{
-	timeout 60 "$TASK" fill "$scratch/requests"
+	run_task "$TASK" stay "$scratch/requests" "$cpu" "$scratch/mnt" "$@"
 }
 
 # Count what happened on the CPU or for it
@@ -218,11 +201,6 @@ waits()
 	restart && [ "$waited" = 0 ]
 }
 
-words()
-{
-	echo "$1" | tr _ " "
-}
-
 # What restore() must undo
 
 make_mount()
@@ -242,19 +220,9 @@ make_trace()
 	done
 }
 
-# Let real-time tasks use all of the CPU time.
-set_free()
-{
-	throttle=$(cat $THROTTLE)
-	runtime=$(cat "$SERVER/cpu$cpu/runtime") || return 1
-	echo -1 >$THROTTLE && echo 0 >"$SERVER/cpu$cpu/runtime"
-}
-
 restore()
 {
-	vacate
-	[ -z "$runtime" ] || echo "$runtime" >"$SERVER/cpu$cpu/runtime"
-	[ -z "$throttle" ] || echo "$throttle" >$THROTTLE
+	end_task
 	[ -z "$unevictable" ] || echo "$unevictable" >$UNEVICTABLE
 	[ ! -d "$TRACE" ] || rmdir "$TRACE"
 	umount "$scratch/mnt" 2>/dev/null
@@ -262,28 +230,7 @@ restore()
 	unload
 }
 
-# in_file FILE: the CPUs in that list
-in_file()
-{
-	cpus "$(sed 's/(null)//' "$CPUS/$1" 2>/dev/null)"
-}
-
-# is_in FILE: is the CPU in that list?
-is_in()
-{
-	in_file "$1" | grep -qxF "$cpu"
-}
-
-# A CPU in remote mode, otherwise an isolated CPU, otherwise any CPU
-choose_cpu()
-{
-	for file in qpw isolated online; do
-		cpu=$(in_file "$file" | grep -xF "$(online_cpus)" | tail -n 1)
-		[ -z "$cpu" ] || return
-	done
-}
-
-task='' device='' runtime='' throttle='' unevictable='' isolated=''
+device='' unevictable='' isolated=''
 setup
 need_task
 choose_cpu

@@ -9,15 +9,13 @@
 # rcu_nocbs= and qpw= to test more.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
-# shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
-. "$(dirname "$0")"/qpw_lib.sh
+# shellcheck source=tools/testing/selftests/qpw/task_lib.sh
+. "$(dirname "$0")"/task_lib.sh
 
 CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 TOP=$CGROUPS/qpw_memcg
 GROUP=$TOP/group
 PARTITION=$CGROUPS/qpw_partition
-SERVER=/sys/kernel/debug/sched/fair_server
-THROTTLE=/proc/sys/kernel/sched_rt_runtime_us
 PAGE=$(getconf PAGE_SIZE 2>/dev/null || echo 4096)
 # A CPU caches up to 64 pages of a group, and less than one is left with other CPUs.
 MANY=$((32 * PAGE))
@@ -29,22 +27,7 @@ ROUNDS=${ROUNDS:-20}
 # occupy [PRIORITY]
 occupy()
 {
-	rm -f "$scratch/requests"
-	"$TASK" charge "$scratch/requests" "$cpu" "$@" &
-	task=$!
-	await [ -s "$scratch/requests" ] && fill
-}
-
-vacate()
-{
-	[ -z "$task" ] || kill -9 "$task"
-	wait "$task" 2>/dev/null
-	task=
-}
-
-fill()
-{
-	timeout 60 "$TASK" fill "$scratch/requests"
+	run_task "$TASK" charge "$scratch/requests" "$cpu" "$@"
 }
 
 # Charge the group.  Then the task is not in it any more, and has no reference to it.
@@ -192,25 +175,6 @@ lower_top()
 	echo max >"$TOP/memory.high"
 }
 
-keep_lowering()
-{
-	until [ -e "$scratch/lowered" ]; do
-		lower_top
-	done
-}
-
-while_lowering()
-{
-	rm -f "$scratch/lowered"
-	keep_lowering &
-	lowering=$!
-	"$@"
-	status=$?
-	touch "$scratch/lowered"
-	wait $lowering
-	return $status
-}
-
 all_returned()
 {
 	try 100 none_dying
@@ -222,14 +186,14 @@ all_returned()
 
 loses_nothing()
 {
-	while_lowering charge_and_remove && all_returned
+	while_doing lower_top charge_and_remove && all_returned
 }
 
 # A drain may be queued on a CPU that goes offline.  It is lost with that CPU, but later
 # drains of the CPU are not.
 survives_hotplug()
 {
-	while_toggling while_lowering charge_and_remove &&
+	while_toggling while_doing lower_top charge_and_remove &&
 		charge_and_remove && all_returned
 }
 
@@ -271,47 +235,12 @@ isolates()
 	is_fine
 }
 
-# Let real-time tasks use all of the CPU time.
-set_free()
-{
-	throttle=$(cat $THROTTLE)
-	[ -n "$runtime" ] || runtime=$(cat "$SERVER/cpu$cpu/runtime") || return 1
-	echo -1 >$THROTTLE && echo 0 >"$SERVER/cpu$cpu/runtime"
-}
-
 restore()
 {
-	vacate
-	[ -z "$runtime" ] || echo "$runtime" >"$SERVER/cpu$cpu/runtime"
-	[ -z "$throttle" ] || echo "$throttle" >$THROTTLE
+	end_task
 	for group in "$TOP"/*/ "$TOP" "$PARTITION"; do
 		[ ! -d "$group" ] || rmdir "$group"
 	done
-}
-
-# in_file FILE: the CPUs in that list
-in_file()
-{
-	cpus "$(sed 's/(null)//' "$CPUS/$1" 2>/dev/null)"
-}
-
-is_in()
-{
-	in_file "$1" | grep -qxF "$cpu"
-}
-
-# A CPU in remote mode, otherwise an isolated CPU, otherwise any CPU
-choose_cpu()
-{
-	for file in qpw isolated online; do
-		cpu=$(in_file "$file" | grep -xF "$(online_cpus)" | tail -n 1)
-		[ -z "$cpu" ] || return
-	done
-}
-
-words()
-{
-	echo "$1" | tr _ " "
 }
 
 make_top()
@@ -353,7 +282,7 @@ skip_operations()
 	done
 }
 
-task='' runtime='' throttle='' fifo='' left=0 patience=10
+fifo='' left=0 patience=10
 setup
 need_task
 grep -qsw memory "$CGROUPS/cgroup.controllers" ||

@@ -5,12 +5,10 @@
 # no qpw= or qpw=auto.  Making and ending partitions waits for no task on these CPUs.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
-# shellcheck source=tools/testing/selftests/qpw/qpw_lib.sh
-. "$(dirname "$0")"/qpw_lib.sh
+# shellcheck source=tools/testing/selftests/qpw/task_lib.sh
+. "$(dirname "$0")"/task_lib.sh
 
 CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-SERVER=/sys/kernel/debug/sched/fair_server
-THROTTLE=/proc/sys/kernel/sched_rt_runtime_us
 TRACING=$(awk '$3 == "tracefs" { print $2; exit }' /proc/mounts)
 TRACE=$TRACING/instances/qpw_partition
 ROUNDS=${ROUNDS:-100}
@@ -48,61 +46,45 @@ is_local()
 
 becomes_remote()
 {
-	isolate qpw_a "$cpu_a" && is_remote "$cpu_a" && lists_agree
+	isolate qpw_a "$cpu" && is_remote "$cpu" && lists_agree
 }
 
 becomes_local()
 {
-	join qpw_a && await is_local "$cpu_a" && await lists_agree
+	join qpw_a && await is_local "$cpu" && await lists_agree
 }
 
 takes_two()
 {
-	isolate qpw_a "$cpu_a,$cpu_b" && is_remote "$cpu_a" &&
+	isolate qpw_a "$cpu,$cpu_b" && is_remote "$cpu" &&
 		is_remote "$cpu_b" && lists_agree || return 1
 	isolate qpw_a "$cpu_b" && is_remote "$cpu_b" &&
-		await is_local "$cpu_a" && join qpw_a && await lists_agree
+		await is_local "$cpu" && join qpw_a && await lists_agree
 }
 
 stays_when_offline()
 {
-	isolate qpw_a "$cpu_a,$cpu_b" || return 1
-	echo 0 >"$CPUS/cpu$cpu_a/online" || return 1
-	is_remote "$cpu_a"
+	isolate qpw_a "$cpu,$cpu_b" || return 1
+	echo 0 >"$CPUS/cpu$cpu/online" || return 1
+	is_remote "$cpu"
 	status=$?
-	echo 1 >"$CPUS/cpu$cpu_a/online"
+	echo 1 >"$CPUS/cpu$cpu/online"
 	join qpw_a && await lists_agree && [ "$status" = 0 ]
 }
 
-# Drains on another CPU, until the file is there
-keep_draining()
+drain_some()
 {
-	until [ -e "$scratch/enough" ]; do
-		echo 1 >/proc/sys/vm/drop_caches
-		for cache in /sys/kernel/slab/kmalloc-*; do
-			[ -L "$cache" ] || echo 1 >"$cache/shrink"
-		done
+	echo 1 >/proc/sys/vm/drop_caches
+	for cache in /sys/kernel/slab/kmalloc-*; do
+		[ -L "$cache" ] || echo 1 >"$cache/shrink"
 	done
-}
-
-# Meanwhile, drain
-while_draining()
-{
-	rm -f "$scratch/enough"
-	keep_draining &
-	drains=$!
-	"$@"
-	status=$?
-	touch "$scratch/enough"
-	wait "$drains"
-	return $status
 }
 
 goes_in_and_out()
 {
 	round=0
 	while [ $round -lt "$ROUNDS" ]; do
-		isolate qpw_a "$cpu_a" && is_remote "$cpu_a" || return 1
+		isolate qpw_a "$cpu" && is_remote "$cpu" || return 1
 		join qpw_a || return 1
 		round=$((round + 1))
 	done
@@ -110,22 +92,22 @@ goes_in_and_out()
 
 loses_nothing()
 {
-	while_draining goes_in_and_out && await lists_agree &&
+	while_doing drain_some goes_in_and_out && await lists_agree &&
 		[ "$(trouble)" = "$before" ]
 }
 
-# Works queued on $cpu_a after the mark
+# Works queued on $cpu after the mark
 queued_after()
 {
-	sed "1,/$1/d" "$TRACE/trace" | grep -c " qpw_queue: target_cpu=$cpu_a "
+	sed "1,/$1/d" "$TRACE/trace" | grep -c " qpw_queue: target_cpu=$cpu "
 }
 
 is_not_queued()
 {
 	round=0
-	isolate qpw_a "$cpu_a" || return 1
+	isolate qpw_a "$cpu" || return 1
 	while [ $round -lt 20 ]; do
-		join qpw_a && await is_local "$cpu_a" || return 1
+		join qpw_a && await is_local "$cpu" || return 1
 		echo >"$TRACE/trace"
 		sleep 0.1
 		echo isolated >"$CGROUPS/qpw_a/cpuset.cpus.partition"
@@ -153,11 +135,11 @@ thread_of()
 
 keeps_off()
 {
-	isolate qpw_a "$cpu_a"
-	thread=$(thread_of "$cpu_a")
+	isolate qpw_a "$cpu"
+	thread=$(thread_of "$cpu")
 	may_use "$thread" "$cpu_b" || return 1
 	isolate qpw_b "$cpu_b" || return 1
-	! may_use "$thread" "$cpu_a" && ! may_use "$thread" "$cpu_b" || return 1
+	! may_use "$thread" "$cpu" && ! may_use "$thread" "$cpu_b" || return 1
 	join qpw_b && may_use "$thread" "$cpu_b" && join qpw_a && await lists_agree
 }
 
@@ -166,14 +148,6 @@ keeps_off()
 rcu_needs_thread()
 {
 	uname -v | grep -q PREEMPT_RT
-}
-
-# Let real-time tasks use all of the CPU time of $cpu_a.
-set_free()
-{
-	throttle=$(cat $THROTTLE)
-	runtime=$(cat "$SERVER/cpu$cpu_a/runtime") || return 1
-	echo -1 >$THROTTLE && echo 0 >"$SERVER/cpu$cpu_a/runtime"
 }
 
 # From now on, no timer makes vmstat_shepherd() queue work.
@@ -185,24 +159,16 @@ stop_shepherd()
 	sleep 1
 }
 
-# The SCHED_FIFO task in the cgroup qpw_a on $cpu_a, which never yields
-occupy()
+in_group()
 {
-	rm -f "$scratch/requests"
-	(
-		echo 0 >"$CGROUPS/qpw_a/cgroup.procs"
-		exec "$TASK" stay "$scratch/requests" "$cpu_a" "$scratch" 1
-	) &
-	task=$!
-	await [ -s "$scratch/requests" ] &&
-		timeout 60 "$TASK" fill "$scratch/requests"
+	echo 0 >"$CGROUPS/qpw_a/cgroup.procs"
+	exec "$@"
 }
 
-vacate()
+# The SCHED_FIFO task in the cgroup qpw_a, which never yields
+occupy()
 {
-	[ -z "$task" ] || kill -9 "$task"
-	wait "$task" 2>/dev/null
-	task=
+	run_task in_group "$TASK" stay "$scratch/requests" "$cpu" "$scratch" 1
 }
 
 is_over()
@@ -233,7 +199,7 @@ drain_all()
 
 drains_do_not_wait()
 {
-	isolate qpw_a "$cpu_a" && occupy && in_time drain_all
+	isolate qpw_a "$cpu" && occupy && in_time drain_all
 }
 
 other_partitions_do_not_wait()
@@ -254,15 +220,13 @@ start_does_not_wait()
 	vacate
 	join qpw_a
 	stop_shepherd
-	occupy && in_time isolate qpw_a "$cpu_a" && is_remote "$cpu_a" &&
+	occupy && in_time isolate qpw_a "$cpu" && is_remote "$cpu" &&
 		in_time drain_all
 }
 
 restore()
 {
-	vacate
-	[ -z "$runtime" ] || echo "$runtime" >"$SERVER/cpu$cpu_a/runtime"
-	[ -z "$throttle" ] || echo "$throttle" >$THROTTLE
+	end_task
 	[ -z "$interval" ] || echo "$interval" >/proc/sys/vm/stat_interval
 	for name in qpw_a qpw_b; do
 		[ ! -d "$CGROUPS/$name" ] || { join $name; rmdir "$CGROUPS/$name"; }
@@ -270,19 +234,19 @@ restore()
 	[ ! -d "$TRACE" ] || rmdir "$TRACE"
 }
 
-task='' throttle='' runtime='' interval=''
+interval=''
 setup
 need_task
 [ -e "${CGROUPS:-/none}/cpuset.cpus.isolated" ] ||
 	skip "requires cgroup2 with the cpuset controller"
 ! grep -qE '(^| )qpw=' /proc/cmdline || skip "requires a boot without qpw="
 boot=$(remote_cpus)
-cpu_a=$(online_cpus | grep -vxF "${boot:-none}" | tail -n 1)
+cpu=$(online_cpus | grep -vxF "${boot:-none}" | tail -n 1)
 cpu_b=$(online_cpus | grep -vxF "${boot:-none}" | tail -n 2 | sed -n 1p)
 [ "$(online_cpus | grep -cvxF "${boot:-none}")" -gt 2 ] ||
 	skip "requires 3 CPUs that are not isolated"
 echo +cpuset >"$CGROUPS/cgroup.subtree_control"
-taskset -p -c "$(online_cpus | grep -vxF "$cpu_a" | grep -vxF "$cpu_b" | list)" $$ >/dev/null ||
+taskset -p -c "$(online_cpus | grep -vxF "$cpu" | grep -vxF "$cpu_b" | list)" $$ >/dev/null ||
 	skip "requires taskset"
 mkdir "$TRACE" || skip "requires tracefs"
 echo 1 >"$TRACE/events/qpw/enable"
@@ -295,8 +259,8 @@ ktap_test_result "two CPUs come and go" takes_two
 ktap_test_result "a CPU that goes offline keeps its mode" stays_when_offline
 ktap_test_result "$ROUNDS partitions during drains lose nothing" loses_nothing
 ktap_test_result "no work is queued after the partition was made" \
-	while_draining is_not_queued
-if isolate qpw_a "$cpu_a" && [ -n "$(thread_of "$cpu_a")" ]; then
+	while_doing drain_some is_not_queued
+if isolate qpw_a "$cpu" && [ -n "$(thread_of "$cpu")" ]; then
 	ktap_test_result "the thread that drains keeps off isolated CPUs" \
 		keeps_off
 else

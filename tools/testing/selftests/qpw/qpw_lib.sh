@@ -36,6 +36,12 @@ list()
 	paste -s -d , -
 }
 
+# words NAME: with spaces in place of underscores
+words()
+{
+	echo "$1" | tr _ " "
+}
+
 online_cpus()
 {
 	cpus "$(cat $CPUS/online)"
@@ -149,22 +155,34 @@ pluggable_cpus()
 	done
 }
 
-# during COMMAND...: repeat COMMAND in the background until enough() is called
-during()
+# repeat FUNCTION: until while_doing() has had enough
+repeat()
 {
-	rm -f "$scratch/enough" "$scratch/rounds"
-	while [ ! -e "$scratch/enough" ]; do
-		"$@"
-		echo >>"$scratch/rounds"
-	done &
+	until [ -e "$scratch/enough.$1" ]; do
+		"$1"
+		echo >>"$scratch/rounds.$1"
+	done
 }
 
-enough()
+but_first()
 {
-	# Once at least
-	await [ -s "$scratch/rounds" ]
-	touch "$scratch/enough"
-	wait
+	shift
+	"$@"
+}
+
+# while_doing FUNCTION COMMAND...: run COMMAND while FUNCTION is repeated in the
+# background, at least once.  COMMAND may do the same with another function.
+while_doing()
+{
+	rm -f "$scratch/enough.$1" "$scratch/rounds.$1"
+	repeat "$1" &
+	echo $! >"$scratch/pid.$1"
+	but_first "$@"
+	status=$?
+	await [ -s "$scratch/rounds.$1" ]
+	touch "$scratch/enough.$1"
+	wait "$(cat "$scratch/pid.$1")"
+	return "$status"
 }
 
 # Take all CPUs that allow it offline, and online again
@@ -178,9 +196,5 @@ toggle_cpus()
 # while_toggling COMMAND...: run COMMAND while CPUs go offline and online
 while_toggling()
 {
-	during toggle_cpus
-	"$@"
-	status=$?
-	enough
-	return "$status"
+	while_doing toggle_cpus "$@"
 }
