@@ -35,7 +35,7 @@ boot() { # SERVER-QPW
 }
 
 count() { # ROW
-	awk -f "$LAB/guest/qpw/count.awk" "$LOG/run-qpw-$1.output" >"$LOG/run-qpw-$1.counts"
+	awk -f "$LAB/guest/ipi.awk" -f "$LAB/guest/qpw/count.awk" "$LOG/run-qpw-$1.output" >"$LOG/run-qpw-$1.counts"
 	[ "$(value "$1" operations)" -gt 0 ] ||
 		die "the guest 'run-qpw-$1' did nothing; see $LOG/run-qpw-$1.log"
 }

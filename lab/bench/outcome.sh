@@ -56,10 +56,12 @@ build_guest() { # KERNEL
 	local guest=$OBJECTS/$1/guest
 
 	build_module "$SOURCE" "$(folder "$1")" "$OBJECTS/$1/module"
+	build_module "$LAB/guest/qpw" "$(folder "$1")" "$OBJECTS/$1/cache"
 	rm -rf "$guest"
 	mkdir -p "$guest"
 	gcc -O2 -Wall -Wextra -static -o "$guest/guest" "$SOURCE/guest.c"
-	cp "$SOURCE/run" "$SOURCE/causes.awk" "$OBJECTS/$1/module"/*.ko "$guest/"
+	cp "$SOURCE/run" "$SOURCE/causes.awk" "$LAB/guest/ipi.awk" \
+		"$OBJECTS/$1"/{module,cache}/*.ko "$guest/"
 }
 
 build() {
@@ -114,11 +116,11 @@ measure() {
 	summarise "$ROWS/summary.jq" "$load" --argjson limit "$LIMIT" \
 		--rawfile operations "$ROWS/operations" <"$lines" >"$RESULTS.new"
 	mv "$RESULTS.new" "$RESULTS"
-	jq -r -f "$ROWS/table.jq" "$RESULTS"
+	jq -r -L "$ROWS" -f "$ROWS/table.jq" "$RESULTS"
 }
 
 print_table() {
-	jq -r -f "$ROWS/doc.jq" "$RESULTS"
+	jq -r -L "$ROWS" -f "$ROWS/doc.jq" "$RESULTS"
 }
 
 # From the line above its heads to the next blank line

@@ -2,13 +2,7 @@
 #
 # What was traced of CPU 3 up to the mark "outcome_end", to lines "KIND WHAT COUNT". Kinds are
 # work (queued there or executed there, by function), switch (by the task switched to) and
-# ipi (by the function that it calls, otherwise by its vector or sender).
-
-function field(name,   i) {
-	for (i = 1; i <= NF; i++)
-		if (index($i, name "=") == 1)
-			return substr($i, length(name) + 2)
-}
+# ipi (by the function that it calls, otherwise by its vector or sender). After ipi.awk
 
 # A kernel that is built in the same way has the same names, but for clones.
 function plain(name) {
@@ -18,21 +12,11 @@ function plain(name) {
 	return name == "" ? "unknown" : name
 }
 
-function cause(   callback) {
-	callback = field("callback")
-	if (callback ~ /^generic_smp_call_function_single_interrupt/)
-		callback = called[field("callsite")]
-	else if (callback == "0x0")
-		callback = field("callsite")
-	return plain(callback)
-}
-
 / tracing_mark_write: outcome_end/ { exit }
 / workqueue_queue_work: / { queued[plain(field("function"))]++ }
 / workqueue_execute_start: / { executed[plain($NF)]++ }
 / sched_switch: / { switches[plain(field("next_comm"))]++ }
-/ csd_queue_cpu: / { called[field("callsite")] = field("func") }
-/ ipi_send_cpu(mask)?: / { ipis[cause()]++ }
+/ ipi_send_cpu(mask)?: / { ipis[plain(cause())]++ }
 / irq_handler_entry: / { ipis["irq_" plain(field("name"))]++ }
 / [a-z_]+_entry: vector=/ {
 	for (i = 1; i <= NF; i++)

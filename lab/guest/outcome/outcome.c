@@ -12,7 +12,6 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
-#define OBJECTS		8
 #define WORKS		64
 #define AREA_PAGES	(32UL << (20 - PAGE_SHIFT))
 #define AREAS		8
@@ -21,24 +20,6 @@ static unsigned long kvfree_rcu_barrier_at;
 module_param(kvfree_rcu_barrier_at, ulong, 0400);
 MODULE_PARM_DESC(kvfree_rcu_barrier_at,
 		 "Address of kvfree_rcu_barrier(), which is not exported");
-
-static int destroy_cache(void)
-{
-	void *objects[OBJECTS];
-	struct kmem_cache *s;
-	int i;
-
-	s = kmem_cache_create("outcome", 96, 0, SLAB_NO_MERGE, NULL);
-	if (!s)
-		return -ENOMEM;
-	for (i = 0; i < OBJECTS; i++)
-		objects[i] = kmem_cache_alloc(s, GFP_KERNEL);
-	for (i = 0; i < OBJECTS; i++)
-		if (objects[i])
-			kmem_cache_free(s, objects[i]);
-	kmem_cache_destroy(s);
-	return 0;
-}
 
 /* Map one page many times, until the areas to be purged exceed the limit. */
 static int purge_areas(void)
@@ -158,7 +139,6 @@ static const struct {
 	const char *name;
 	int (*func)(void);
 } operations[] = {
-	{ "destroy_cache", destroy_cache },
 	{ "purge_areas", purge_areas },
 	{ "unmap_aliases", unmap_aliases },
 	{ "rcu_barrier", barrier_of_rcu },

@@ -2,21 +2,9 @@
 #
 # What a guest said of its isolated CPU (see run) to lines "KEY VALUE": works, switches,
 # ipis, done, operations, slowest, remote, hold, "ms NAME" (the longer of all rounds, or
-# never) and "ipi CAUSE".
+# never) and "ipi CAUSE". After ipi.awk
 
-function field(name,   i) {
-	for (i = 1; i <= NF; i++)
-		if (index($i, name "=") == 1)
-			return substr($i, length(name) + 2)
-}
-
-# What an interrupt is for: the function it calls, else who sent it
-function cause(   callback) {
-	callback = field("callback")
-	if (callback ~ /^generic_smp_call_function_single_interrupt/)
-		callback = called[field("callsite")]
-	else if (callback == "0x0")
-		callback = field("callsite")
+function name_of(callback) {
 	sub(/\+.*/, "", callback)
 	return callback
 }
@@ -36,8 +24,7 @@ $1 == "op" {
 $1 == "qpw" { if ($2 == 3) { remote = $5; hold = $8 }; next }
 / workqueue_execute_start: / { works++ }
 / sched_switch: / { switches++ }
-/ csd_queue_cpu: / { called[field("callsite")] = field("func") }
-/ ipi_send_cpu(mask)?: / { ipis++; ipi[cause()]++ }
+/ ipi_send_cpu(mask)?: / { ipis++; ipi[name_of(cause())]++ }
 
 END {
 	print "works", works + 0
