@@ -14,7 +14,7 @@ on_exit "rm -f '$new'"
 
 figures() { # PART
 	[ -f "$LAB/bench/$1/readme.jq" ] || die "$readme: make bench has no part '$1'"
-	jq -r -f "$LAB/bench/$1/readme.jq" "$TOP/results/$1.json" || die "results/$1.json: see above"
+	jq -r -L "$LAB/bench/$1" -f "$LAB/bench/$1/readme.jq" "$TOP/results/$1.json" || die "results/$1.json: see above"
 }
 
 inside=

@@ -22,15 +22,13 @@ fi
 
 # What the filters share
 # shellcheck disable=SC2016 # $ is jq's
-shared='def outcome($kernel; $way; $name): first(.outcomes[] |
-	select(.kernel == $kernel and .isolated == $way and .operation == $name)) //
-	error("no outcome of \($name), \($kernel), \($way)");
+shared='include "outcome";
 def causes: to_entries | map("\(.value) \(.key)") | join(", ");'
 
 lines() { # FILTER: print lines of verdicts, and see whether one is bad
 	local text
 
-	text=$(jq -r "$shared $1" "$results") || { echo "not ok outcome: cannot read $results"; failed=1; return; }
+	text=$(jq -r -L "$LAB/bench/outcome" "$shared $1" "$results") || { echo "not ok outcome: cannot read $results"; failed=1; return; }
 	[ -n "$text" ] || { echo "not ok outcome: no operation"; failed=1; return; }
 	printf '%s\n' "$text"
 	! has '^not ok ' <<<"$text" || failed=1
@@ -72,7 +70,7 @@ news='. as $now | $before[0] as $old | .operations[] as $o | $now.ways[] as $w |
 is_stable() {
 	local new
 
-	new=$(jq -r --slurpfile before "$TOP/results/outcome.json" "$shared $news" "$results") || return 1
+	new=$(jq -r -L "$LAB/bench/outcome" --slurpfile before "$TOP/results/outcome.json" "$shared $news" "$results") || return 1
 	[ -z "$new" ] || printf '%s\n' "$new" >&2
 	[ -z "$new" ]
 }

@@ -3,9 +3,7 @@
 # results/outcome.json for Documentation/core-api/qpw.rst: a simple table. Letters and not
 # counts, which differ from run to run.
 
-def outcome($kernel; $way; $name): first(.outcomes[] |
-	select(.kernel == $kernel and .isolated == $way and .operation == $name)) //
-	error("no outcome of \($name), \($kernel), \($way)");
+include "outcome";
 
 def pad($n): . + ([range($n - length) | " "] | join(""));
 def line($c; $widths): $widths | map(. as $n | [range($n) | $c] | join("")) | join("  ");

@@ -2,10 +2,7 @@
 #
 # results/outcome.json for the README
 
-def outcome($kernel; $way; $name): first(.outcomes[] |
-	select(.kernel == $kernel and .isolated == $way and .operation == $name)) //
-	error("no outcome of \($name), \($kernel), \($way)");
-def sum: [.[]] | add // 0;
+include "outcome";
 
 def cell: if .result == "done" and .works == {} and .switches == {} and .ipis == {} then "-" else
 	"\(.works | sum) \(.switches | sum) \(.ipis | sum)" + (if .result == "never" then " never"

@@ -2,10 +2,7 @@
 #
 # What was found, from results/outcome.json
 
-def outcome($kernel; $way; $name): first(.outcomes[] |
-	select(.kernel == $kernel and .isolated == $way and .operation == $name)) //
-	error("no outcome of \($name), \($kernel), \($way)");
-def sum: [.[]] | add // 0;
+include "outcome";
 
 . as $all |
 "What reaches an isolated CPU, \(.date)", .machine, "load before, after: \(.load)", "",
