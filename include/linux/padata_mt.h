@@ -129,7 +129,13 @@ struct padata_mt_job {
  * isolated and nohz_full ones.  If the caller is a work item, the CPU mask of
  * its worker is ignored.  After boot, helpers run at nice 19.  A caller with a
  * real-time or deadline policy, or with SCHED_IDLE, gets none.  A caller that
- * inherits a real-time priority gets none while that lasts.
+ * inherits a real-time priority gets none while that lasts.  A caller whose CPU
+ * group, or a group above it, has a bandwidth limit (cpu.max), or a lower weight
+ * than nice 19, gets none.
+ *
+ * The CPU time of helpers is added to cpu.stat of the caller's cgroup, and the
+ * memory that they allocate with __GFP_ACCOUNT, or otherwise charge without
+ * naming an mm, is charged to its memory cgroup.
  *
  * This follows ktask and padata's multithreaded jobs by Daniel Jordan; see
  * https://lore.kernel.org/linux-mm/20181105165558.11698-1-daniel.m.jordan@oracle.com/

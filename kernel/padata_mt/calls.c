@@ -126,8 +126,8 @@ static bool padata_mt_is_call_ending(void)
  *  - its CPU was isolated, or removed from the CPU mask of the main thread;
  *  - there are more helpers than max_helpers or the number of online CPUs
  *    allows;
- *  - the main thread now has a scheduling policy that gets no helpers (see
- *    padata_do_multithreaded()).
+ *  - the main thread now has a scheduling policy, or a CPU group, that gets no
+ *    helpers (see padata_do_multithreaded()).
  *
  * A thread function that gets an error from this function undoes what it did of
  * its chunk, as after any error, and returns this error.  It may also complete

@@ -11,7 +11,6 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/mm.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 
@@ -28,7 +27,8 @@
  *  - there are more helpers than max_helpers or the number of online CPUs
  *    allows;
  *  - it finds more callers and helpers than CPUs, twice in a row;
- *  - the scheduling policy of the main thread is one that gets no helpers;
+ *  - the main thread has a scheduling policy, or a CPU group, that gets no
+ *    helpers; in a nested job, this applies to the outer main threads as well;
  *  - the main thread may use too few CPUs, not counting isolated and nohz_full
  *    CPUs.
  *
@@ -74,11 +74,6 @@ static bool padata_mt_is_surplus(struct padata_mt_worker *worker)
 	padata_mt_depart(worker);
 
 	return true;
-}
-
-static bool padata_mt_is_unhelped(const struct padata_mt_run *run)
-{
-	return READ_ONCE(run->unhelped) || !padata_mt_is_served(run->main);
 }
 
 /*
@@ -162,13 +157,16 @@ static void padata_mt_check_leak(const struct padata_mt_job *job)
 		  job->thread_fn);
 }
 
-static int padata_mt_call_in_helper(struct padata_mt_run *run,
-				    struct padata_mt_thread *t)
+static int padata_mt_call_in_helper(struct padata_mt_worker *worker)
 {
+	struct padata_mt_thread *t = &worker->thread;
+	struct padata_mt_run *run = worker->run;
 	int err;
 
 	t->gives_back = false;
+	padata_mt_borrow_mems(run);
 	err = padata_mt_call_tracked(run, t);
+	padata_mt_charge_time(worker);
 	padata_mt_check_leak(&run->job);
 	if (err != -EAGAIN)
 		t->gives_back = false;
@@ -188,7 +186,7 @@ static void padata_mt_take_part(struct padata_mt_worker *worker)
 	 * The main thread waits for holders, so leave a closed run immediately.
 	 */
 	do {
-		err = padata_mt_call_in_helper(run, t);
+		err = padata_mt_call_in_helper(worker);
 	} while (!err && !padata_mt_is_closed(run) &&
 		 padata_mt_may_stay(worker) && padata_mt_take(run, t));
 	padata_mt_quit(run, t, err);
@@ -198,7 +196,6 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 {
 	struct padata_mt_thread *t = &worker->thread;
 	struct padata_mt_run *run = worker->run;
-	unsigned int pflags = memalloc_flags_save(run->pflags);
 
 	/*
 	 * Fan-out: the last of many helpers starts earlier than if one thread
@@ -211,9 +208,11 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 	t->chunks = 0;
 	t->gives_back = false;
 	worker->crowded = 0;
-	padata_mt_take_part(worker);
 
-	memalloc_flags_restore(pflags);
+	padata_mt_borrow(worker);
+	padata_mt_take_part(worker);
+	padata_mt_return(worker);
+
 	if (t->lifted)
 		sched_set_normal(current, run->nice);
 	t->lifted = false;

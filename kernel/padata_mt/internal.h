@@ -6,6 +6,7 @@
  *
  *  debug.c	race windows
  *  straggler.c	waiting for helpers, and lifting them
+ *  context.c	in whose name helpers work
  *  progress.c	chunks: calls, errors, holders, undo
  *  cpus.c	the CPUs of helpers
  *  pool.c	workers, and the runs that lack them
@@ -115,10 +116,12 @@ struct padata_mt_thread {
  * @map: The lockdep map of the call site.
  * @depth: The number of chunks that this job is nested in.
  * @pflags: The allocation scope of the main thread.
+ * @memcg: The memory cgroup that the main thread charges.
  * @id: A unique number.
  * @main: The main thread.
  * @bound: Helpers are limited to the CPUs that @main may use.
- * @unhelped: The scheduling policy of @main is one that gets no helpers.
+ * @unhelped: @main has a scheduling policy, or a CPU group, that gets no
+ *            helpers.
  * @outer: The run that this job is nested in.
  * @nice: The nice value of helpers.
  * @slice: The initial value of padata_mt_thread.slice.
@@ -144,6 +147,7 @@ struct padata_mt_thread {
  * @holders: The helpers that may hold a chunk.
  * @progress: The progress of threads that are done, and where the run was
  *            closed.
+ * @over_high: What helpers that are done owe for exceeding memory.high, in pages.
  * @failed: The chunks that failed or were given back.
  */
 struct padata_mt_run {
@@ -152,6 +156,7 @@ struct padata_mt_run {
 	struct lockdep_map		*map;
 	unsigned int			depth;
 	unsigned int			pflags;
+	struct mem_cgroup		*memcg;
 	u64				id;
 	struct task_struct		*main;
 	bool				bound;
@@ -179,6 +184,7 @@ struct padata_mt_run {
 	int				lift_prio;
 	struct list_head		holders;
 	struct padata_mt_progress	progress;
+	unsigned int			over_high;
 	struct padata_mt_range		failed[] __counted_by(max_threads);
 };
 
@@ -191,6 +197,8 @@ struct padata_mt_run {
  * @placing: Some thread is setting this worker's CPU mask and nice value.
  *           Protected by padata_mt_pool.lock.
  * @crowded: How many times in a row it found too many threads.
+ * @pflags: The allocation scope of the worker before it helped @run.
+ * @runtime: The CPU time of the worker at the end of its last chunk.
  * @node: Entry in padata_mt_pool.idle or padata_mt_run.sent.
  * @idle_since: The start of its idle time, in jiffies.
  * @cpu: The CPU to start on.
@@ -203,6 +211,8 @@ struct padata_mt_worker {
 	bool			helping;
 	bool			placing;
 	unsigned int		crowded;
+	unsigned int		pflags;
+	u64			runtime;
 	struct list_head	node;
 	unsigned long		idle_since;
 	int			cpu;
@@ -288,6 +298,14 @@ static inline void padata_mt_window(void)
 /* straggler.c */
 void padata_mt_lift_one(struct padata_mt_run *run);
 void padata_mt_wait(struct padata_mt_run *run, struct padata_mt_worker *self);
+
+/* context.c */
+void padata_mt_borrow_mems(const struct padata_mt_run *run);
+void padata_mt_borrow(struct padata_mt_worker *self);
+void padata_mt_return(struct padata_mt_worker *self);
+void padata_mt_charge_time(struct padata_mt_worker *self);
+void padata_mt_take_over_high(struct padata_mt_run *run,
+			      const struct padata_mt_worker *self);
 
 /* progress.c */
 void padata_mt_put_run(struct padata_mt_run *run);

@@ -55,11 +55,14 @@ static void padata_mt_want_more(struct padata_mt_run *run,
 		padata_mt_add_missing(run, worth + 1 - threads);
 }
 
-/* The scheduling policy of the caller may change during the job. */
+/*
+ * The scheduling policy of the caller, and the limits of its CPU group, may change
+ * during the job.
+ */
 static void padata_mt_review(struct padata_mt_run *run,
 			     const struct padata_mt_thread *t)
 {
-	bool unhelped = !padata_mt_may_have_helpers();
+	bool unhelped = !padata_mt_may_have_helpers(run->outer);
 
 	if (unhelped && !run->unhelped)
 		padata_mt_dismiss(run);
@@ -142,6 +145,7 @@ static void padata_mt_share(struct padata_mt_ctx *ctx)
 					      padata_mt_elapsed(ctx));
 
 	padata_mt_redo(run);
+	padata_mt_take_over_high(run, padata_mt_self());
 
 	scoped_guard(raw_spinlock, &run->lock)
 		ctx->progress = run->progress;

@@ -12,6 +12,7 @@
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
+#include <linux/sched/cputime.h>
 #include <linux/sched/rt.h>
 
 #include "internal.h"
@@ -41,26 +42,45 @@ static inline bool padata_mt_has_room(void)
 }
 
 /*
- * Helpers run at nice 19.  A real-time or deadline caller would wait for them,
- * and they would take CPU time from the peers of a SCHED_IDLE caller.
+ * Helpers run at nice 19 in the root group.  A real-time or deadline caller would
+ * wait for them, and they would take CPU time from the peers of a SCHED_IDLE
+ * caller.  With helpers, a caller could exceed the limits of its CPU group.
+ *
+ * Before a helper is a holder, @task may have exited.  A task_struct keeps its CPU
+ * group.
  */
-static inline bool padata_mt_is_served(const struct task_struct *task)
+static inline bool padata_mt_is_served(struct task_struct *task)
 {
 	/* The policy may change at any time; the next check sees that. */
 	int policy = data_race(task->policy);
 
-	return policy == SCHED_NORMAL || policy == SCHED_BATCH ||
-	       policy == SCHED_EXT;
+	return (policy == SCHED_NORMAL || policy == SCHED_BATCH ||
+		policy == SCHED_EXT) && task_group_nice(task) <= MAX_NICE;
 }
 
-/* A caller that has inherited a real-time priority works alone, too. */
-static inline bool padata_mt_may_have_helpers(void)
+/* Returns whether the helpers of @run, and of jobs in its chunks, must leave. */
+static inline bool padata_mt_is_unhelped(const struct padata_mt_run *run)
+{
+	for (; run; run = run->outer)
+		if (READ_ONCE(run->unhelped) || !padata_mt_is_served(run->main))
+			return true;
+
+	return false;
+}
+
+/*
+ * A caller that has inherited a real-time priority works alone, too.  @outer is
+ * the run whose chunk the caller holds, or NULL.
+ */
+static inline bool padata_mt_may_have_helpers(const struct padata_mt_run *outer)
 {
 	/*
 	 * Priority inheritance can change this at any time; checked after each
 	 * chunk.
 	 */
-	return padata_mt_is_served(current) && !data_race(rt_or_dl_task(current));
+	return padata_mt_is_served(current) &&
+	       !data_race(rt_or_dl_task(current)) &&
+	       !padata_mt_is_unhelped(outer);
 }
 
 #endif /* _KERNEL_PADATA_MT_LIMITS_H */

@@ -7,6 +7,7 @@
 #include <linux/cleanup.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
+#include <linux/memcontrol.h>
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -54,6 +55,7 @@ void padata_mt_put_run(struct padata_mt_run *run)
 	for (; run && refcount_dec_and_test(&run->ref); run = outer) {
 		outer = run->outer;
 		put_task_struct(run->main);
+		mem_cgroup_put(run->memcg);
 		kfree(run);
 	}
 }
@@ -139,6 +141,7 @@ void padata_mt_quit(struct padata_mt_run *run,
 	padata_mt_window();
 	guard(raw_spinlock)(&run->lock);
 
+	run->over_high += mem_cgroup_take_over_high();
 	padata_mt_finish(run, t, err);
 	list_del_init(&t->node);
 	if (!run->waiting)

@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
+#include <linux/memcontrol.h>
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -98,6 +99,7 @@ static void padata_mt_describe(struct padata_mt_run *run,
 	if (run->outer)
 		refcount_inc(&run->outer->ref);
 	run->pflags = current->flags & PADATA_MT_MEMALLOC;
+	run->memcg = get_mem_cgroup_from_mm(NULL);
 	run->nice = system_state < SYSTEM_RUNNING ? 0 : MAX_NICE;
 	run->end = run->job.start + run->job.size;
 	run->progress.next = run->end;
@@ -122,13 +124,13 @@ static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 	unsigned int possible, helpers;
 	struct padata_mt_run *run;
 
-	if (ctx->alone || !padata_mt_pool.ready || !padata_mt_may_have_helpers())
+	if (ctx->alone || !padata_mt_pool.ready)
 		return;
 
 	possible = padata_mt_possible(ctx->job, left);
 	helpers = padata_mt_worthwhile(padata_mt_scale(ns, left, len),
 				       possible);
-	if (!helpers)
+	if (!helpers || !padata_mt_may_have_helpers(padata_mt_present_run()))
 		return;
 
 	run = padata_mt_alloc_run(1 + possible);

@@ -5,7 +5,9 @@
 
 #include <linux/cleanup.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
+#include <linux/sched/cputime.h>
 #include <linux/sched/deadline.h>
 #include <linux/sched/rt.h>
 
@@ -18,7 +20,8 @@
  * completing the last chunk.  A main thread that waits lifts one helper to its
  * own priority, and lifts the next one when the first is done.  A caller that
  * has become a SCHED_FIFO or SCHED_RR task lends SCHED_FIFO at its priority.  A
- * deadline cannot be lent, so a deadline caller lends nice 0.  The main thread
+ * deadline cannot be lent, so a deadline caller lends nice 0.  A caller in a CPU
+ * group lends no more than the weight of the group.  The main thread
  * reads its priority when the wait begins, and again when a lift wakes it.  If
  * its priority rises in another way during the wait (sched_setscheduler(),
  * renice, priority inheritance), it does not pass the increase on.  The holders
@@ -59,16 +62,25 @@ void padata_mt_lift_one(struct padata_mt_run *run)
 		wake_up_process(t->task);
 }
 
-/* The priority to lend to a straggler.  A deadline cannot be lent. */
+/*
+ * The priority to lend to a straggler.  A deadline cannot be lent.  Stragglers are in
+ * the root group, where a nice value must not be worth more than the weight of the
+ * group that this task shares.
+ */
 static int padata_mt_lift_prio(void)
 {
-	int prio = READ_ONCE(current->prio);
+	int prio = READ_ONCE(current->prio), group;
 
 	if (dl_prio(prio))
 		return DEFAULT_PRIO;
+	if (rt_prio(prio))
+		return prio;
+
+	group = NICE_TO_PRIO(min(task_group_nice(current), MAX_NICE));
 
 	/* A snapshot, like the priority above */
-	return data_race(current->policy) == SCHED_IDLE ? MAX_PRIO - 1 : prio;
+	return data_race(current->policy) == SCHED_IDLE ? MAX_PRIO - 1 :
+							  max(prio, group);
 }
 
 /*

@@ -55,6 +55,22 @@ build_guest() { # KERNEL
 		[ ! -e /sys/kernel/debug/qpw ] || sed -n 's/^1 /hold 1 /p' /sys/kernel/debug/qpw
 	END
 	chmod +x "$guest/run"
+	build_accounted_guest "$guest" "$guest-accounted"
+}
+
+# The same module charges a memory cgroup.
+build_accounted_guest() { # GUEST ACCOUNTED
+	mkdir -p "$2"
+	cp "$1/qpw_bench.ko" "$2/"
+	cat >"$2/run" <<-END
+		#!/bin/sh -e
+		echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+		mkdir /sys/fs/cgroup/bench
+		echo 0 >/sys/fs/cgroup/bench/cgroup.procs
+		insmod /qpw_bench.ko runs=$RUNS accounted=1
+		dmesg | sed -n 's/.*qpw_bench: //p'
+	END
+	chmod +x "$2/run"
 }
 
 build() {
@@ -72,7 +88,9 @@ run_all() {
 	while read -r name kernel parameter <&3; do
 		say "bench qpw: $name"
 		icount_boot "bench-qpw-$name" "$kernel" "$OBJECTS/$kernel/guest" 2 "$ISOLATED $parameter"
-		sed "s/^/$name /" "$LOG/bench-qpw-$name.output" >>"$lines"
+		MEMCG=on icount_boot "bench-qpw-$name-accounted" "$kernel" \
+			"$OBJECTS/$kernel/guest-accounted" 2 "$ISOLATED $parameter"
+		sed "s/^/$name /" "$LOG/bench-qpw-$name"{,-accounted}.output >>"$lines"
 		"$OBJECTS/native" "$RUNS" | sed 's/^/host /' >>"$lines"
 	done 3< <(cases)
 }

@@ -269,10 +269,11 @@ hugetlb() {
 # Nodes with CPUs of their own
 nodes() { # GUEST
 	NODES=2 boot 'qemu two nodes' "$1" qemu 4 \
-		'kunit.filter_glob=*_* TEST=padata:deferred_init.sh'
+		'kunit.filter_glob=*_* TEST=padata:deferred_init.sh,padata:mems.sh'
 	require 'qemu two nodes' pmt_test_numa
 	require 'qemu two nodes' zone_device_init
 	require 'qemu two nodes' 'no node is reported twice$'
+	require 'qemu two nodes' 'helpers follow when these nodes change$'
 }
 
 # One CPU, which deferred init must leave to the watchdog now and then
@@ -314,6 +315,13 @@ qemu() {
 		as many callers as CPUs: no helper runs
 		killable job: a signal that is not fatal does not end it
 		errors are traced
+		the CPU time of helpers follows a caller that moves
+		helpers leave when cpu.max is set, and come back without it
+		a straggler gets no more than the weight of the caller.s group
+		helpers charge memory to the caller.s group
+		helpers give up when the OOM killer chooses the caller
+		the caller pays for what helpers charge above memory.high
+		nothing is charged to the group of an earlier caller
 		unloading is safe while helpers start
 		unloading is safe while helpers leave
 	END

@@ -33,6 +33,8 @@ struct hot_path {
 extern const char *const context_names[NR_CONTEXTS];
 extern const struct hot_path paths[];
 extern const int nr_paths;
+extern const struct hot_path accounted_paths[];
+extern const int nr_accounted_paths;
 extern unsigned int runs;
 
 /* Instructions of N turns in the path's context, which is entered for that */

@@ -12,16 +12,25 @@
  * instructions among them are counted.
  *
  * Loading the module does all that, on CPUs 0 and 1; it stays for nothing.
+ *
+ * With accounted=1 it does only what charges the memory cgroup of the task that
+ * loads it.
  */
 #include "bench.h"
 
+#include <linux/cpumask.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/workqueue.h>
 
 unsigned int runs = 11;
 module_param(runs, uint, 0444);
 MODULE_PARM_DESC(runs, "Samples of each case");
+
+static bool accounted;
+module_param(accounted, bool, 0444);
+MODULE_PARM_DESC(accounted, "Only paths that charge the caller's memory cgroup");
 
 static u64 path_sample(const struct hot_path *path, int n)
 {
@@ -44,26 +53,49 @@ static void path_measure(const struct hot_path *path, int cpu, int n)
 		context_names[path->context], n, count);
 }
 
+static void measure_each(const struct hot_path *path, int nr, int cpu)
+{
+	int n;
+
+	for (; nr--; path++) {
+		for (n = MOST / 4; n <= MOST; n *= 2)
+			path_measure(path, cpu, n);
+		if (!path->step_n)
+			continue;
+		path_step(path, cpu, path->step_n);
+		path_step(path, cpu, 2 * path->step_n);
+	}
+}
+
 static long measure_paths(void *data)
 {
-	int cpu = (long)data;
-	int i, n;
-
-	for (i = 0; i < nr_paths; i++) {
-		for (n = MOST / 4; n <= MOST; n *= 2)
-			path_measure(&paths[i], cpu, n);
-		if (!paths[i].step_n)
-			continue;
-		path_step(&paths[i], cpu, paths[i].step_n);
-		path_step(&paths[i], cpu, 2 * paths[i].step_n);
-	}
+	measure_each(paths, nr_paths, (long)data);
 	return 0;
+}
+
+/* In this task, because a worker is in no memory cgroup */
+static int measure_accounted(void)
+{
+	int cpu, err;
+
+	err = steps_init();
+	if (err)
+		return err;
+	for (cpu = 0; cpu < 2 && !err; cpu++) {
+		err = set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		if (!err)
+			measure_each(accounted_paths, nr_accounted_paths, cpu);
+	}
+	steps_exit();
+	return err;
 }
 
 static int __init qpw_bench_init(void)
 {
 	int err;
 
+	if (accounted)
+		return measure_accounted();
 	err = paths_init();
 	if (err)
 		return err;

@@ -44,6 +44,19 @@ static void pair_nolock(int n)
 		kfree_nolock(kmalloc_nolock(SIZE, 0, NUMA_NO_NODE));
 }
 
+/* The group's charges come from the CPU's cache, and return to it. */
+static void accounted_pair(int n)
+{
+	while (n--)
+		kfree(kmalloc(SIZE, GFP_ATOMIC | __GFP_ACCOUNT));
+}
+
+static void accounted_page(int n)
+{
+	while (n--)
+		__free_page(alloc_page(GFP_ATOMIC | __GFP_ACCOUNT));
+}
+
 static void kmalloc_run(int n)
 {
 	int i;
@@ -154,6 +167,12 @@ const struct hot_path paths[] = {
 	{ "findblk4", PAGE_SIZE, TASK, buffers_prepare, findblk_4, nothing, 32 },
 };
 const int nr_paths = ARRAY_SIZE(paths);
+
+const struct hot_path accounted_paths[] = {
+	{ "accounted", SIZE, IRQS_OFF, nothing, accounted_pair, nothing, 31 },
+	{ "charge", PAGE_SIZE, IRQS_OFF, nothing, accounted_page, nothing, 31 },
+};
+const int nr_accounted_paths = ARRAY_SIZE(accounted_paths);
 
 int paths_init(void)
 {

@@ -4,7 +4,8 @@
 # figures are the same.
 
 def names: { pair: "kmalloc and kfree", nolock: "the same, nolock", alloc: "many objects of a cache",
-	free: "freeing them", kfree_rcu: "kfree_rcu", folio: "folio_add_lru", mlock: "mlock, a page",
+	free: "freeing them", accounted: "kmalloc and kfree, accounted", charge: "a page, charged to a group",
+	kfree_rcu: "kfree_rcu", folio: "folio_add_lru", mlock: "mlock, a page",
 	munlock: "munlock, a page" };
 def lookups: { getblk: "`__getblk()` of one block", getblk4: "of 4 blocks in turn", getblk32: "of 32 blocks in turn",
 	findblk: "`__find_get_block()` of one block", findblk4: "of 4 blocks in turn" };

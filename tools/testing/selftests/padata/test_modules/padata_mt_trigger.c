@@ -12,9 +12,9 @@
  *
  * Each open file has its own job and can be read at any time.  After the end of
  * file, the next read starts a new report, even while the job runs.  A report
- * has a line for the job, then one for each thread that had a chunk, and one
- * for each CPU on which helpers began chunks.  The figures of threads and CPUs
- * are sums over the job.
+ * has a line for the job, then one for each thread that had a chunk, one for each
+ * CPU on which helpers began chunks, and one for each node.  The figures of
+ * threads, CPUs and nodes are sums over the job.
  */
 
 #include <linux/atomic.h>
@@ -22,11 +22,17 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/math.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/padata.h>
 #include <linux/sched.h>
 #include <linux/seq_buf.h>
@@ -34,6 +40,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/wait.h>
 
 /* How long a chunk waits for an event that was requested */
@@ -50,6 +57,13 @@
  * @killable: See struct padata_mt_job.
  * @us: Sleep for this many microseconds for each index.
  * @jump: Sleep only for indices from this one on; 0 means for all.
+ * @spin: Helpers use the CPU instead of sleeping.
+ * @charge: Helpers allocate this many pages for each index and charge them to the
+ *          memory cgroup.  The file keeps the pages until its next job or until it
+ *          is closed.
+ * @wait: These allocations may wait, and may invoke the OOM killer.
+ * @nest: Divide the job into this many, which run in the chunks of another job.  That
+ *        has two threads.
  * @ask: Ask after each index whether to stop.
  * @helper_ms: Chunks in helpers sleep for this many milliseconds,
  *             interruptibly.
@@ -70,6 +84,10 @@ struct trigger_request {
 	unsigned long	killable;
 	unsigned long	us;
 	unsigned long	jump;
+	unsigned long	spin;
+	unsigned long	charge;
+	unsigned long	wait;
+	unsigned long	nest;
 	unsigned long	ask;
 	unsigned long	helper_ms;
 	unsigned long	meet;
@@ -95,6 +113,10 @@ static const struct {
 	TRIGGER_KEY(killable),
 	TRIGGER_KEY(us),
 	TRIGGER_KEY(jump),
+	TRIGGER_KEY(spin),
+	TRIGGER_KEY(charge),
+	TRIGGER_KEY(wait),
+	TRIGGER_KEY(nest),
 	TRIGGER_KEY(ask),
 	TRIGGER_KEY(helper_ms),
 	TRIGGER_KEY(meet),
@@ -111,6 +133,7 @@ static const struct {
  * @chunks: Chunks it began, 0 if there is no such thread.
  * @min_nice: The lowest nice value at the beginning of a chunk.
  * @max_nice: The highest one.
+ * @end_nice: The lowest nice value at the end of a chunk.
  * @allowed: All CPUs that it was allowed at the beginning of a chunk.
  */
 struct trigger_thread {
@@ -118,6 +141,7 @@ struct trigger_thread {
 	unsigned long	chunks;
 	int		min_nice;
 	int		max_nice;
+	int		end_nice;
 	struct cpumask	allowed;
 };
 
@@ -131,6 +155,7 @@ struct trigger_thread {
  * @chunks: Calls of the thread function.
  * @done: Indices that were completed.
  * @undone: Indices that were undone.
+ * @charged: Pages that were charged, for each node.
  * @balance: Differences of squares of completed ranges, less those of undone
  *           ranges: they are equal for equal ranges, regardless of how these
  *           are divided.
@@ -146,6 +171,7 @@ struct trigger_result {
 	unsigned long		chunks;
 	unsigned long		done;
 	unsigned long		undone;
+	unsigned long		charged[MAX_NUMNODES];
 	u64			balance;
 	unsigned long		begun[NR_CPUS];
 	struct trigger_thread	thread[NR_CPUS];
@@ -166,6 +192,7 @@ struct trigger_result {
  * @changed: Woken when there is a new thread, and by "go".
  * @lock: Protects what the threads of the job write.
  * @res: What they did.
+ * @pages: The pages that they charged.
  */
 struct trigger {
 	struct mutex		running;	/* The job */
@@ -182,8 +209,9 @@ struct trigger {
 	struct padata_mt_stats	stats;
 	wait_queue_head_t	changed;
 
-	spinlock_t		lock;		/* res */
+	spinlock_t		lock;		/* res and pages */
 	struct trigger_result	res;
+	struct list_head	pages;
 };
 
 /*
@@ -228,6 +256,7 @@ static struct trigger_thread *trigger_find_thread(struct trigger *tr)
 	t->pid = current->pid;
 	t->min_nice = MAX_NICE;
 	t->max_nice = MIN_NICE;
+	t->end_nice = MAX_NICE;
 
 	return t;
 }
@@ -283,7 +312,11 @@ static bool trigger_wait(struct trigger *tr)
 static void trigger_end_chunk(struct trigger *tr, unsigned long start,
 			      unsigned long end, int err, bool met)
 {
+	struct trigger_thread *t;
+
 	scoped_guard(spinlock, &tr->lock) {
+		t = trigger_find_thread(tr);
+		t->end_nice = min(t->end_nice, task_nice(current));
 		tr->res.active--;
 		if (!met)
 			tr->res.vain = true;
@@ -298,6 +331,53 @@ static void trigger_end_chunk(struct trigger *tr, unsigned long start,
 		wake_up_all(&tr->changed);
 }
 
+static int trigger_charge_page(struct trigger *tr)
+{
+	struct page *page = alloc_page(tr->want.wait ? GFP_KERNEL_ACCOUNT :
+						       GFP_NOWAIT | __GFP_ACCOUNT);
+
+	if (!page)
+		return -ENOMEM;
+	guard(spinlock)(&tr->lock);
+	list_add(&page->lru, &tr->pages);
+	tr->res.charged[page_to_nid(page)]++;
+
+	return 0;
+}
+
+static void trigger_free_pages(struct trigger *tr)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &tr->pages, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+}
+
+static void trigger_spin(unsigned long us)
+{
+	ktime_t end = ktime_add_us(ktime_get(), us);
+
+	while (ktime_before(ktime_get(), end))
+		cpu_relax();
+}
+
+static int trigger_help(struct trigger *tr, unsigned long start,
+			unsigned long end)
+{
+	const struct trigger_request *want = &tr->want;
+	unsigned long pages = want->charge * (end - start);
+	int err = 0;
+
+	while (pages-- && !err)
+		err = trigger_charge_page(tr);
+	if (want->spin)
+		trigger_spin(want->us * (end - start));
+
+	return err;
+}
+
 static int trigger_work(struct trigger *tr, unsigned long start,
 			unsigned long end)
 {
@@ -307,6 +387,8 @@ static int trigger_work(struct trigger *tr, unsigned long start,
 	start = max(start, want->jump);
 	if (start >= end)
 		return 0;
+	if (current != tr->caller && (want->spin || want->charge))
+		return trigger_help(tr, start, end);
 	if (!want->ask) {
 		fsleep(want->us * (end - start));
 		return 0;
@@ -405,10 +487,11 @@ static int trigger_parse(struct trigger_request *want, char *text)
 	return 0;
 }
 
-static int trigger_run(struct trigger *tr)
+static struct padata_mt_job trigger_job(struct trigger *tr)
 {
 	const struct trigger_request *want = &tr->want;
-	struct padata_mt_job job = {
+
+	return (struct padata_mt_job){
 		.thread_fn	= trigger_thread_fn,
 		.undo_fn	= trigger_undo_fn,
 		.fn_arg		= tr,
@@ -419,9 +502,33 @@ static int trigger_run(struct trigger *tr)
 		.max_threads	= want->max_threads,
 		.eager		= want->eager,
 		.killable	= want->killable,
-		.stats		= &tr->stats,
 	};
+}
+
+/* A chunk that is a job */
+static int trigger_nest_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct padata_mt_job job = trigger_job(arg);
+
+	job.start = start;
+	job.size = end - start;
+
+	return padata_do_multithreaded(&job);
+}
+
+static int trigger_run(struct trigger *tr)
+{
+	const struct trigger_request *want = &tr->want;
+	struct padata_mt_job job = trigger_job(tr);
 	int err;
+
+	job.stats = &tr->stats;
+	if (want->nest) {
+		job.thread_fn = trigger_nest_fn;
+		job.min_chunk = DIV_ROUND_UP(want->size, want->nest);
+		job.max_chunk = job.min_chunk;
+		job.max_threads = 2;
+	}
 
 	atomic_inc(&trigger_jobs);
 	if (want->locked)
@@ -445,6 +552,7 @@ static int trigger_start(struct trigger *tr, char *text)
 	if (!mutex_trylock(&tr->running))
 		return -EBUSY;
 
+	trigger_free_pages(tr);
 	memset(&tr->res, 0, sizeof(tr->res));
 	tr->caller = current;
 	tr->caller_pid = current->pid;
@@ -490,8 +598,9 @@ static void trigger_report_threads(struct trigger *tr, struct seq_buf *s)
 		role = t->pid == tr->caller_pid ? "caller" : "helper";
 		seq_buf_printf(s, "%s pid=%d chunks=%lu", role, t->pid,
 			       t->chunks);
-		seq_buf_printf(s, " min_nice=%d max_nice=%d allowed=%*pbl\n",
-			       t->min_nice, t->max_nice,
+		seq_buf_printf(s, " min_nice=%d max_nice=%d end_nice=%d",
+			       t->min_nice, t->max_nice, t->end_nice);
+		seq_buf_printf(s, " allowed=%*pbl\n",
 			       cpumask_pr_args(&t->allowed));
 	}
 }
@@ -500,6 +609,7 @@ static void trigger_report(struct trigger *tr)
 {
 	struct seq_buf s;
 	unsigned int cpu;
+	int node;
 
 	seq_buf_init(&s, tr->text, sizeof(tr->text));
 
@@ -518,6 +628,9 @@ static void trigger_report(struct trigger *tr)
 		if (tr->res.begun[cpu])
 			seq_buf_printf(&s, "cpu%u begun=%lu\n", cpu,
 				       tr->res.begun[cpu]);
+	for_each_online_node(node)
+		seq_buf_printf(&s, "node%d charged=%lu\n", node,
+			       tr->res.charged[node]);
 
 	tr->len = seq_buf_used(&s);
 }
@@ -552,6 +665,7 @@ static int trigger_open(struct inode *inode, struct file *file)
 	mutex_init(&tr->reading);
 	init_waitqueue_head(&tr->changed);
 	spin_lock_init(&tr->lock);
+	INIT_LIST_HEAD(&tr->pages);
 	file->private_data = tr;
 
 	/* A stream has no lock on f_pos, so a report can be read while a job runs. */
@@ -560,6 +674,7 @@ static int trigger_open(struct inode *inode, struct file *file)
 
 static int trigger_release(struct inode *inode, struct file *file)
 {
+	trigger_free_pages(file->private_data);
 	kvfree(file->private_data);
 	return 0;
 }
