@@ -78,8 +78,9 @@ static inline bool padata_mt_may_have_helpers(const struct padata_mt_run *outer)
 	 * Priority inheritance can change this at any time; checked after each
 	 * chunk.
 	 */
-	return padata_mt_is_served(current) &&
-	       !data_race(rt_or_dl_task(current)) &&
+	bool inherits = data_race(rt_or_dl_task(current));
+
+	return !inherits && padata_mt_is_served(current) &&
 	       !padata_mt_is_unhelped(outer);
 }
 
