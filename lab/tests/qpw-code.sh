@@ -53,6 +53,16 @@ may_differ() {
 		mm/memcontrol.o refill_stock		# drain_idx is elsewhere in the stock
 		mm/memcontrol.o __refill_obj_stock	# the same
 		mm/memcontrol.o __qpw_work_fn		# as above
+		mm/memcontrol.o mem_cgroup_take_over_high	# new, of topic padata
+		mm/memcontrol.o mem_cgroup_add_over_high	# the same
+		mm/memcontrol.o __mem_cgroup_handle_over_high	# padata: heeds the task that is charged for
+		mm/memcontrol.o __memcg_kmem_charge_page	# padata: task_struct.objcg is elsewhere
+		mm/memcontrol.o __memcg_slab_post_alloc_hook	# the same
+		mm/memcontrol.o current_obj_cgroup	# the same
+		mm/memcontrol.o current_objcg_update	# the same
+		mm/memcontrol.o mem_cgroup_attach	# the same
+		mm/memcontrol.o mem_cgroup_exit		# the same
+		mm/memcontrol.o mem_cgroup_fork		# the same
 		fs/buffer.o find_get_block_common	# other registers; make bench counts the instructions
 	END
 }
