@@ -33,6 +33,8 @@
 #include <trace/events/padata_mt.h>
 
 #include "../../kernel/padata_mt/kunit.h"
+#include "../internal.h"
+#include "../mm_init.h"
 
 #define ZDI_NR_PAGES	(4 * PAGES_PER_SECTION)
 #define ZDI_POISON	0xa5
@@ -161,20 +163,53 @@ static void zdi_init(struct zdi_fixture *fx)
 				&fx->pgmap);
 }
 
+/* What a struct page must be, apart from its place in a compound page */
+static struct page zdi_expected(struct zdi_fixture *fx, struct page *page)
+{
+	struct page expected;
+
+	__init_single_page(&expected, page_to_pfn(page), ZONE_DEVICE,
+			   zone_to_nid(fx->zone));
+	__set_bit(PG_reserved, &expected.flags.f);
+	page_folio(&expected)->pgmap = &fx->pgmap;
+	expected.zone_device_data = NULL;
+	if (fx->shape->type != MEMORY_DEVICE_GENERIC)
+		set_page_count(&expected, 0);
+
+	return expected;
+}
+
 static bool zdi_is_head(struct zdi_fixture *fx, struct page *page)
 {
-	int count = fx->shape->type == MEMORY_DEVICE_GENERIC;
+	struct page expected = zdi_expected(fx, page);
 
-	return PageReserved(page) && page_zone(page) == fx->zone &&
-	       page_to_nid(page) == zone_to_nid(fx->zone) &&
-	       page_ref_count(page) == count && !PageTail(page) &&
+	if (fx->shape->order)
+		__set_bit(PG_head, &expected.flags.f);
+
+	return !memcmp(page, &expected, sizeof(*page)) &&
+	       page_zone(page) == fx->zone &&
 	       page_folio(page)->pgmap == &fx->pgmap &&
 	       folio_order(page_folio(page)) == fx->shape->order;
+}
+
+/* The first tail pages hold fields of the folio. */
+static bool zdi_is_plain_tail(struct zdi_fixture *fx, struct page *page,
+			      struct page *head)
+{
+	struct page expected = zdi_expected(fx, page);
+
+	prep_compound_tail(&expected, head, fx->shape->order);
+	set_page_count(&expected, 0);
+
+	return !memcmp(page, &expected, sizeof(*page));
 }
 
 static bool zdi_is_tail(struct zdi_fixture *fx, struct page *page,
 			struct page *head)
 {
+	if (page - head > 3 && !zdi_is_plain_tail(fx, page, head))
+		return false;
+
 	return PageTail(page) && compound_head(page) == head &&
 	       PageReserved(page) && page_zone(page) == fx->zone &&
 	       page_to_nid(page) == zone_to_nid(fx->zone) &&
