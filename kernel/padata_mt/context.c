@@ -25,8 +25,15 @@
  * main threads, and they are inside their jobs while the helper is a holder.
  *
  * *CPU limits.*  The limits of the caller's CPU group do not apply in the root
- * group.  So a caller with a bandwidth limit, or with less weight than nice 19,
- * gets no helpers, and a straggler is not lifted above the weight of the group.
+ * group.  So a caller with less weight than nice 19 gets no helpers, and a straggler
+ * is not lifted above the weight of the group.
+ *
+ * *Bandwidth.*  Before each chunk a helper takes some runtime from the groups of the
+ * outermost main thread.  It gets only runtime that would expire unused, see
+ * kernel/sched/spare.c, and it leaves if there is not enough.  What the chunk has used
+ * in addition, the helper takes before its next chunk, or owes to the groups when it
+ * leaves.  After each of its own chunks the main thread sends as many helpers as there
+ * is runtime for.
  *
  * *CPU time.*  After each chunk a helper adds the time that it has used to cpu.stat
  * of the present cgroup of the outermost main thread.
@@ -94,6 +101,33 @@ static void padata_mt_return_mems(void)
 }
 #endif
 
+/*
+ * Returns how much runtime helpers could take.  @run is the run of the caller, or that
+ * whose chunk the caller holds, or NULL.
+ */
+u64 padata_mt_spare_runtime(const struct padata_mt_run *run)
+{
+	return task_group_spare_runtime(run ? padata_mt_outermost(run) :
+					      current);
+}
+
+/*
+ * Called before each chunk of a helper, which pays @ns in advance.  Returns false if
+ * there is no runtime for it.
+ */
+bool padata_mt_fund(struct padata_mt_worker *self, u64 ns)
+{
+	s64 lacks = ns - self->funds;
+
+	if (lacks <= 0)
+		return true;
+	if (!task_group_take_runtime(padata_mt_outermost(self->run), lacks))
+		return false;
+	self->funds = ns;
+
+	return true;
+}
+
 /* A helper begins to work for a run. */
 void padata_mt_borrow(struct padata_mt_worker *self)
 {
@@ -103,11 +137,15 @@ void padata_mt_borrow(struct padata_mt_worker *self)
 	set_active_memcg(run->memcg);
 	set_active_memcg_task(padata_mt_outermost(run));
 	self->runtime = task_sched_runtime(current);
+	self->funds = 0;
 }
 
 /* The helper is done with the run. */
 void padata_mt_return(struct padata_mt_worker *self)
 {
+	if (self->funds < 0)
+		task_group_owe_runtime(padata_mt_outermost(self->run),
+				       -self->funds);
 	padata_mt_return_mems();
 	set_active_memcg_task(NULL);
 	set_active_memcg(NULL);
@@ -118,10 +156,11 @@ void padata_mt_return(struct padata_mt_worker *self)
 void padata_mt_charge_time(struct padata_mt_worker *self)
 {
 	u64 runtime = task_sched_runtime(current);
+	u64 used = runtime - self->runtime;
 
-	cgroup_account_remote_cputime(padata_mt_outermost(self->run),
-				      runtime - self->runtime);
+	cgroup_account_remote_cputime(padata_mt_outermost(self->run), used);
 	self->runtime = runtime;
+	self->funds -= used;
 }
 
 /*

@@ -36,6 +36,9 @@
 /* The target time of a chunk, so that a thread heeds signals and isolation. */
 #define PADATA_MT_SLICE_NS	(10 * NSEC_PER_MSEC)
 
+/* What a helper pays in advance for a chunk, if a bandwidth limit applies */
+#define PADATA_MT_ADVANCE_NS	NSEC_PER_MSEC
+
 /*
  * The decision on helpers needs a clock of high resolution.  Before
  * clocksources are available, ktime_get() has the resolution of jiffies.

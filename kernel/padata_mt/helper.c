@@ -15,6 +15,7 @@
 #include <linux/spinlock.h>
 
 #include "chunk.h"
+#include "estimate.h"
 #include "internal.h"
 #include "limits.h"
 
@@ -30,7 +31,9 @@
  *  - the main thread has a scheduling policy, or a CPU group, that gets no
  *    helpers; in a nested job, this applies to the outer main threads as well;
  *  - the main thread may use too few CPUs, not counting isolated and nohz_full
- *    CPUs.
+ *    CPUs;
+ *  - the CPU groups of the outermost main thread have a bandwidth limit, and not
+ *    enough runtime to spare for the chunk.
  *
  * If there are enough of these CPUs, but their set has changed, the helper
  * moves.  The run holds references to the main thread and to the outer run, so
@@ -127,12 +130,38 @@ static bool padata_mt_heed_cpus(struct padata_mt_worker *worker)
 	return data_race(cpumask_subset(current->cpus_ptr, &worker->cpus));
 }
 
+/*
+ * What a helper pays before its next chunk.  It pays the rest with the chunk after that,
+ * because runtime is spare for a short time only.
+ */
+static u64 padata_mt_advance(const struct padata_mt_worker *worker)
+{
+	const struct padata_mt_thread *t = &worker->thread;
+	const struct padata_mt_run *run = worker->run;
+	unsigned long left = run->end - atomic_long_read(&run->next);
+	u64 ns = padata_mt_scale(PADATA_MT_SLICE_NS,
+				 padata_mt_want(run, t, left), t->slice);
+
+	return min(ns, PADATA_MT_ADVANCE_NS);
+}
+
+/* Takes runtime for many short chunks at once, as they contend for the groups' locks. */
+static bool padata_mt_has_funds(struct padata_mt_worker *worker)
+{
+	u64 ns = padata_mt_advance(worker);
+
+	return worker->funds >= (s64)ns ||
+	       padata_mt_fund(worker, PADATA_MT_ADVANCE_NS) ||
+	       padata_mt_fund(worker, ns);
+}
+
 /* Called before each chunk of a helper. */
 static bool padata_mt_may_stay(struct padata_mt_worker *worker)
 {
 	if (padata_mt_is_surplus(worker))
 		return false;
-	if (!padata_mt_is_unhelped(worker->run) && padata_mt_heed_cpus(worker))
+	if (!padata_mt_is_unhelped(worker->run) && padata_mt_heed_cpus(worker) &&
+	    padata_mt_has_funds(worker))
 		return true;
 
 	guard(raw_spinlock)(&padata_mt_pool.lock);
@@ -204,7 +233,7 @@ static void padata_mt_help(struct padata_mt_worker *worker)
 	if (READ_ONCE(padata_mt_pool.missing))
 		padata_mt_seek_helpers(PADATA_MT_FANOUT);
 
-	t->slice = run->slice;
+	t->slice = READ_ONCE(run->slice);
 	t->chunks = 0;
 	t->gives_back = false;
 	worker->crowded = 0;

@@ -124,7 +124,7 @@ struct padata_mt_thread {
  *            helpers.
  * @outer: The run that this job is nested in.
  * @nice: The nice value of helpers.
- * @slice: The initial value of padata_mt_thread.slice.
+ * @slice: The initial value of padata_mt_thread.slice, adapted by @main.
  * @end: The end of the job.
  * @max_threads: The largest number of threads, and the size of @failed.
  * @cpus: The CPUs for helpers when the run was created.
@@ -199,6 +199,8 @@ struct padata_mt_run {
  * @crowded: How many times in a row it found too many threads.
  * @pflags: The allocation scope of the worker before it helped @run.
  * @runtime: The CPU time of the worker at the end of its last chunk.
+ * @funds: The runtime that it has taken from the groups of the outermost main
+ *         thread and not used, in nanoseconds.  Negative if it has used more.
  * @node: Entry in padata_mt_pool.idle or padata_mt_run.sent.
  * @idle_since: The start of its idle time, in jiffies.
  * @cpu: The CPU to start on.
@@ -213,6 +215,7 @@ struct padata_mt_worker {
 	unsigned int		crowded;
 	unsigned int		pflags;
 	u64			runtime;
+	s64			funds;
 	struct list_head	node;
 	unsigned long		idle_since;
 	int			cpu;
@@ -300,6 +303,8 @@ void padata_mt_lift_one(struct padata_mt_run *run);
 void padata_mt_wait(struct padata_mt_run *run, struct padata_mt_worker *self);
 
 /* context.c */
+u64 padata_mt_spare_runtime(const struct padata_mt_run *run);
+bool padata_mt_fund(struct padata_mt_worker *self, u64 ns);
 void padata_mt_borrow_mems(const struct padata_mt_run *run);
 void padata_mt_borrow(struct padata_mt_worker *self);
 void padata_mt_return(struct padata_mt_worker *self);

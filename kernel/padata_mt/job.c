@@ -51,8 +51,11 @@ static void padata_mt_want_more(struct padata_mt_run *run,
 	limit = min(limit, padata_mt_shares(&run->job, left));
 	worth = padata_mt_worthwhile(padata_mt_scale(t->ns, left, t->chunk.len),
 				     limit);
-	if (worth >= threads)
-		padata_mt_add_missing(run, worth + 1 - threads);
+	if (worth < threads)
+		return;
+	worth = min(worth + 1 - threads, padata_mt_affordable(run, t->ns));
+	if (worth)
+		padata_mt_add_missing(run, worth);
 }
 
 /*
@@ -64,6 +67,8 @@ static void padata_mt_review(struct padata_mt_run *run,
 {
 	bool unhelped = !padata_mt_may_have_helpers(run->outer);
 
+	/* For helpers that join later */
+	WRITE_ONCE(run->slice, t->slice);
 	if (unhelped && !run->unhelped)
 		padata_mt_dismiss(run);
 	WRITE_ONCE(run->unhelped, unhelped);

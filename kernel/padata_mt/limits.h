@@ -10,11 +10,14 @@
 #include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
+#include <linux/limits.h>
+#include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/sched/cputime.h>
 #include <linux/sched/rt.h>
 
+#include "estimate.h"
 #include "internal.h"
 
 /* The limit for the helpers of all jobs.  Each caller needs a CPU, too. */
@@ -44,7 +47,7 @@ static inline bool padata_mt_has_room(void)
 /*
  * Helpers run at nice 19 in the root group.  A real-time or deadline caller would
  * wait for them, and they would take CPU time from the peers of a SCHED_IDLE
- * caller.  With helpers, a caller could exceed the limits of its CPU group.
+ * caller.  With helpers, a caller could exceed the weight of its CPU group.
  *
  * Before a helper is a holder, @task may have exited.  A task_struct keeps its CPU
  * group.
@@ -82,6 +85,23 @@ static inline bool padata_mt_may_have_helpers(const struct padata_mt_run *outer)
 
 	return !inherits && padata_mt_is_served(current) &&
 	       !padata_mt_is_unhelped(outer);
+}
+
+/*
+ * The number of helpers for which the caller's CPU groups have runtime.  A chunk of the
+ * caller took @ns, but it may have slept.  @run is the run of the caller, or that whose
+ * chunk the caller holds, or NULL.
+ */
+static inline unsigned int
+padata_mt_affordable(const struct padata_mt_run *run, u64 ns)
+{
+	u64 spare = padata_mt_spare_runtime(run);
+
+	if (spare < PADATA_MT_ADVANCE_NS)
+		return 0;
+	ns = clamp(ns, PADATA_MT_ADVANCE_NS, PADATA_MT_SLICE_NS);
+
+	return min(1 + div64_u64(spare - 1, ns), INT_MAX);
 }
 
 #endif /* _KERNEL_PADATA_MT_LIMITS_H */

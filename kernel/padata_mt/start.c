@@ -123,14 +123,19 @@ static void padata_mt_consider_helpers(struct padata_mt_ctx *ctx,
 	unsigned long left = padata_mt_left(ctx);
 	unsigned int possible, helpers;
 	struct padata_mt_run *run;
+	u64 rest;
 
 	if (ctx->alone || !padata_mt_pool.ready)
 		return;
 
 	possible = padata_mt_possible(ctx->job, left);
-	helpers = padata_mt_worthwhile(padata_mt_scale(ns, left, len),
-				       possible);
+	rest = padata_mt_scale(ns, left, len);
+	helpers = padata_mt_worthwhile(rest, possible);
 	if (!helpers || !padata_mt_may_have_helpers(padata_mt_present_run()))
+		return;
+	helpers = min(helpers, padata_mt_affordable(padata_mt_present_run(),
+						    rest));
+	if (!helpers)
 		return;
 
 	run = padata_mt_alloc_run(1 + possible);
