@@ -266,6 +266,18 @@ hugetlb() {
 	END
 }
 
+# Pools of hugetlb pages on two nodes, at run time
+hugetlb_pool() { # CONFIG GUEST HVO
+	local label="$1 hugetlb pools, HVO $3"
+
+	NODES=2 TIMEOUT=900 boot "$label" "$2" "$1" 4 \
+		"kunit.enable=0 HVO_STATES=$3 TEST=padata:hugetlb_pool.sh"
+	require "$label" 'the spread is that of one thread$'
+	require "$label" 'several threads$'
+	require "$label" 'TLBs are flushed as rarely as possible$'
+	require "$label" 'the cpuset of the writer$'
+}
+
 # Nodes with CPUs of their own
 nodes() { # GUEST
 	NODES=2 boot 'qemu two nodes' "$1" qemu 4 \
@@ -274,6 +286,45 @@ nodes() { # GUEST
 	require 'qemu two nodes' zone_device_init
 	require 'qemu two nodes' 'no node is reported twice$'
 	require 'qemu two nodes' 'helpers follow when these nodes change$'
+}
+
+# Pages of 1 GiB exist only if memory was set aside at boot
+gigantic_pages() { # GUEST
+	MEM=6G TIMEOUT=900 boot 'qemu gigantic pages' "$1" qemu 4 \
+		'kunit.enable=0 hugepagesz=1G hugepages=2 TEST=padata:clear.sh'
+	require 'qemu gigantic pages' 'private page: several threads clear it$'
+	require 'qemu gigantic pages' 'fallocate: several threads clear the page$'
+	require 'qemu gigantic pages' 'SIGKILL during a page fault ends the task and frees the page$'
+	require 'qemu gigantic pages' 'SIGSTOP during a page fault stops the task; the page is clear$'
+	require 'qemu gigantic pages' 'a page of 2 MiB is cleared without a job$'
+}
+
+# Holes at the edges and in the middle of blocks and sections, and whole ones
+# shellcheck disable=SC2016 # the sign is one of memmap='s
+HOLES='memmap=4K$0x118001000,12K$0x123fff000,2M$0x130000000,5M$0x13810b000,128M$0x148000000'
+
+zones_of() { # LABEL: their sizes, as deferred_init.sh prints them
+	grep -ho 'node [0-9]*, zone .* managed' "$LOG/$(log_of "$1").output"
+}
+
+# With check_pages=1, as with init_on_alloc=1, deferred init looks at each page that it
+# frees
+holes() { # GUEST
+	local setting
+
+	for setting in 0 1; do
+		MEM=6G boot "qemu holes check_pages=$setting" "$1" qemu 2 \
+			"kunit.filter_glob=mm_init* $HOLES init_on_alloc=0 check_pages=$setting TEST=padata:deferred_init.sh"
+		require "qemu holes check_pages=$setting" mmi_test_contiguous
+		require "qemu holes check_pages=$setting" 'free pages are counted as they are listed$'
+		zones_of "qemu holes check_pages=$setting" >"$scratch/zones.$setting"
+	done
+	if [ -s "$scratch/zones.0" ] && cmp -s "$scratch"/zones.[01]; then
+		echo 'ok qemu holes: zones do not depend on check_pages='
+	else
+		echo 'not ok qemu holes: zones do not depend on check_pages='
+		failed=1
+	fi
 }
 
 # One CPU, which deferred init must leave to the watchdog now and then
@@ -290,6 +341,7 @@ qemu() {
 	require 'qemu' padata_mt
 	require 'qemu' qpw
 	require 'qemu' zone_device_init
+	require 'qemu' mm_init
 	require 'qemu' trylock_in_nmi
 	require 'qemu' trace_hold
 	require 'qemu' trace_trylock
@@ -316,7 +368,6 @@ qemu() {
 		killable job: a signal that is not fatal does not end it
 		errors are traced
 		the CPU time of helpers follows a caller that moves
-		helpers leave when cpu.max is set, and come back without it
 		a straggler gets no more than the weight of the caller.s group
 		helpers charge memory to the caller.s group
 		helpers give up when the OOM killer chooses the caller
@@ -325,6 +376,11 @@ qemu() {
 		unloading is safe while helpers start
 		unloading is safe while helpers leave
 	END
+	boot 'qemu bandwidth' "$guest" qemu 4 \
+		'kunit.enable=0 TEST=padata:context_bw.sh,padata:context_v1.sh'
+	require 'qemu bandwidth' 'helpers keep to the quota when it changes during a job$'
+	require 'qemu bandwidth' 'helpers do not cause other tasks to be throttled$'
+	require 'qemu bandwidth' 'helpers keep to the quota of the group$'
 	boot 'qemu isolcpus=domain,3' "$guest" qemu 4 \
 		'kunit.enable=0 isolcpus=domain,3 TEST=padata:isolation.sh'
 	require 'qemu isolcpus=domain,3' 'bound to an isolated CPU: no helper runs$'
@@ -340,12 +396,16 @@ qemu() {
 		'kunit.enable=0 TEST=padata:deferred_init.sh'
 	require 'qemu deferred init' 'nodes that took 100 ms used several threads$'
 	hugetlb
+	hugetlb_pool qemu "$guest" 0
+	hugetlb_pool qemu "$guest" 1
 	nodes "$guest"
+	holes "$guest"
 	for setting in 1 2 0 -3 abc; do
 		boot "qemu deferred_init_threads=$setting" "$guest" qemu 4 \
 			"kunit.enable=0 deferred_init_threads=$setting TEST=padata:deferred_init.sh"
 		require "qemu deferred_init_threads=$setting" 'no node used more threads than allowed$'
 	done
+	gigantic_pages "$guest"
 	boot 'qemu kunit.autorun=0' "$LAB/guest/kunit" qemu 4 kunit.autorun=0
 	require 'qemu kunit.autorun=0' padata_mt
 	MEM=3G boot 'qemu pmem' "$guest" qemu 2 \

@@ -2,42 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What helpers of a multithreaded job use is charged to the cgroup of the calling task,
-# and a caller whose CPU group has limits gets no helpers.
+# and helpers do not exceed the weight of its CPU group.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
 . "$(dirname "$0")"/padata_lib.sh
-
-CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-TOP=$CGROUPS/padata_test
-A=$TOP/a
-B=$TOP/b
-
-in_a()
-{
-	echo 0 >"$A/cgroup.procs"
-	"$@"
-}
-
-# The same for a job in the background: a signal to $task has to reach the caller.
-become_in_a()
-{
-	echo 0 >"$A/cgroup.procs"
-	exec "$@"
-}
-
-# value FILE KEY
-value()
-{
-	sed -n "s/^$2 //p" "$1"
-}
-
-# The CPU time of all helpers, in microseconds.  For each it is known to 10 ms.
-helpers_used()
-{
-	cat /proc/[0-9]*/stat 2>/dev/null |
-		awk '$2 == "(padata_mt)" { ticks += $14 + $15 } END { print ticks * 10000 }'
-}
+# shellcheck source=tools/testing/selftests/padata/context_lib.sh
+. "$(dirname "$0")"/context_lib.sh
 
 # covers GROUP HELPERS: the group's time is that of helpers, and less than a quarter more
 # for what the caller does itself.  If helpers were charged twice, it would be twice as much.
@@ -62,14 +33,6 @@ charge_time()
 		covers "$system" "$used"
 }
 
-# A job whose helpers use the CPU all the time
-start_busy()
-{
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
-		us=1000 spin=1
-	await has_threads 3
-}
-
 # The group that the caller left can be removed during the job.
 follow()
 {
@@ -88,21 +51,10 @@ follow()
 	[ "$used" -gt 300000 ] && [ "$before" -gt $((used * 8 / 10)) ]
 }
 
-set_file()
-{
-	echo "$2" >"$1" && ktap_print_msg "${1#"$TOP/"}: $2"
-}
-
 has_no_helpers()
 {
 	job in_a size=200 min_chunk=1 eager=1 us=1000
 	is_complete 200 && job_is threads=1
-}
-
-has_helpers()
-{
-	job in_a size=1000 min_chunk=1 eager=1 us=100 meet=2
-	is_complete 1000
 }
 
 # limited FILE LIMIT DEFAULT: callers have helpers, but not with LIMIT
@@ -152,30 +104,25 @@ lift()
 		set_file "$A/cpu.weight" 100
 }
 
-# Helpers leave, and the group stays within its quota from then on: a job that uses the
-# CPU in helpers only would otherwise take several times as much.
-quota()
+# A session has an autogroup.  This one has the weight of nice 10.
+in_session()
 {
-	start_busy && set_file "$A/cpu.max" 20000 || return 1
-	sleep 0.2
-	look
-	began=$(helpers_began "")
-	before=$(value "$A/cpu.stat" usage_usec)
-	sleep 1
-	look
-	before=$(($(value "$A/cpu.stat" usage_usec) - before))
-	began=$(($(helpers_began "") - began))
-	ktap_print_msg "in one second: usage $before us, $began chunks of helpers"
-	set_file "$A/cpu.max" max || return 1
-	[ "$began" = 0 ] && [ "$before" -lt 250000 ] && await has_begun_again &&
-		stop && job_is err=-4 broken=0
+	setsid sh -c 'echo 10 >/proc/$$/autogroup && exec "$@"' sh "$@"
 }
 
-# With the limit gone, helpers join again.
-has_begun_again()
+lift_in_session()
 {
-	look
-	[ "$(helpers_began "")" -gt "$began" ]
+	job in_session size=2 min_chunk=1 max_chunk=1 eager=1 us=1 helper_ms=300 meet=2
+	is_complete 2 && [ "$(get helper end_nice)" = 10 ]
+}
+
+test_autogroup()
+{
+	if [ "$(cat /proc/sys/kernel/sched_autogroup_enabled 2>/dev/null)" = 1 ]; then
+		ktap_test_result "$1" lift_in_session
+	else
+		ktap_test_skip "$1"
+	fi
 }
 
 # start_charging COMMAND: each helper charges 8 pages for each index
@@ -301,33 +248,21 @@ forget()
 
 restore()
 {
-	for group in "$A" "$B" "$TOP"; do
-		[ ! -d "$group" ] || await rmdir "$group"
-	done 2>/dev/null
+	restore_groups
 }
 
 setup 3
-[ -n "$CGROUPS" ] || skip "requires cgroup v2"
-echo "+cpu +memory" >"$CGROUPS/cgroup.subtree_control" ||
-	skip "requires the cpu and memory controllers of cgroup v2"
-mkdir "$TOP" || skip "cannot create a cgroup"
-echo "+cpu +memory" >"$TOP/cgroup.subtree_control"
-mkdir "$A" "$B"
-[ -e "$A/cpu.max" ] || skip "requires CONFIG_CFS_BANDWIDTH"
+setup_groups
 
-ktap_set_plan 16
+ktap_set_plan 14
 ktap_test_result "the CPU time of helpers is in cpu.stat of the caller's group" charge_time
 ktap_test_result "that of nested jobs, too" charge_time nest=10
 ktap_test_result "the CPU time of helpers follows a caller that moves" follow
-ktap_test_result "a caller with cpu.max has no helpers" \
-	limited "$A/cpu.max" 50000 max
-ktap_test_result "a caller in a group below one with cpu.max has no helpers" \
-	limited "$TOP/cpu.max" 50000 max
 ktap_test_result "a caller in a group that is lighter than nice 19 has no helpers" weight
 ktap_test_result "a caller in an idle group has no helpers" limited "$A/cpu.idle" 1 0
 ktap_test_result "tasks of another group lose no more than the weight of nice 19" compete
 ktap_test_result "a straggler gets no more than the weight of the caller's group" lift
-ktap_test_result "helpers leave when cpu.max is set, and come back without it" quota
+test_autogroup "a straggler gets no more than the weight of the caller's autogroup"
 ktap_test_result "helpers charge memory to the caller's group" charge_memory
 ktap_test_result "memory.max applies to what helpers charge" limit_memory
 ktap_test_result "helpers give up when the OOM killer chooses the caller" give_up

@@ -4,7 +4,8 @@
 # Deferred struct page init reports, for each memory node, how long it took and
 # how many threads did it.  deferred_init_threads= on the kernel command line
 # caps that number.  Both happen during boot.  This test checks what the running
-# kernel logged about its own boot, so boot with different values to test more.
+# kernel logged about its own boot, and whether the free pages of each zone are
+# counted right, so boot with different values and memory maps to test more.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 
@@ -143,6 +144,83 @@ are_warned_about()
 		[ "$(warnings | grep -c "from 1 to $MAX")" -eq "$bad_values" ]
 }
 
+# "node zone free blocks" for each zone: the pages of the free lists, and those of
+# them in blocks of at least a pageblock.  buddyinfo has the length that a list is
+# said to have, pagetypeinfo that which it has.
+lists()
+{
+	order=$(sed -n 's/^Page block order: *//p' /proc/pagetypeinfo)
+	for file in buddyinfo pagetypeinfo; do
+		tr -d ',>' <"/proc/$file" | awk -v file="$file" -v pageblock_order="$order" '
+			/^Node/ && (file == "buddyinfo" || $5 == "type") {
+				first = file == "buddyinfo" ? 5 : 7
+				zone = $2 " " $4
+				zones[zone]
+				size = 1
+				for (i = first; i <= NF; i++) {
+					free[zone] += $i * size
+					if (i - first >= pageblock_order)
+						blocks[zone] += $i * size
+					size *= 2
+				}
+			}
+			END {
+				for (zone in zones)
+					print zone, free[zone], blocks[zone] + 0
+			}'
+	done
+}
+
+# The same as the kernel counts them, and "spanned present managed" of each zone
+counted()
+{
+	awk '
+		/^Node/ { sub(",", "", $2); zone = $2 " " $4 }
+		$1 == "pages" && $2 == "free" { free = $3 }
+		/^ *spanned/ { spanned = $2 }
+		/^ *present/ { present = $2 }
+		/^ *managed/ { managed = $2 }
+		$1 == "nr_free_pages_blocks" && managed {
+			print zone, free, $2, spanned, present, managed
+		}' /proc/zoneinfo
+}
+
+# The zones that have more or less on their lists than the kernel counts.  Other
+# tasks allocate meanwhile, but not as much as half a block of free memory.
+wrong_zones()
+{
+	echo 1 2>/dev/null >/proc/sys/vm/stat_refresh
+	{ counted; echo; lists; } | awk '
+		NF == 0 { second = 1; next }
+		!second { free[$1, $2] = $3; blocks[$1, $2] = $4; next }
+		{
+			off = free[$1, $2] - $3
+			if (!(($1, $2) in free) || off > 512 || off < -512 ||
+			    blocks[$1, $2] != $4)
+				print "node " $1 " " $2 ": counted " free[$1, $2] \
+				      " " blocks[$1, $2] ", listed " $3 " " $4
+		}'
+}
+
+are_counts_right()
+{
+	for _ in 1 2 3 4 5; do
+		wrong=$(wrong_zones)
+		[ -n "$wrong" ] || return 0
+		sleep 0.2
+	done
+	ktap_print_msg "$wrong"
+	return 1
+}
+
+print_zones()
+{
+	counted | while read -r node zone _ _ spanned present managed; do
+		ktap_print_msg "node $node, zone $zone: $spanned spanned," \
+			"$present present, $managed managed"
+	done
+}
+
 skip()
 {
 	ktap_skip_all "$@"
@@ -158,7 +236,8 @@ printf '%s\n' "$log" | grep -q 'Linux version' || skip "the boot log is lost"
 cap=$(cap)
 bad_values=$(count_bad_values)
 
-ktap_set_plan 5
+print_zones
+ktap_set_plan 6
 ktap_test_result "reports have the documented form" have_form
 ktap_test_result "no node is reported twice" are_one_per_node
 ktap_test_result "no node used more threads than allowed" are_within_limits
@@ -167,5 +246,6 @@ if [ -n "$(long_reports)" ]; then
 else
 	ktap_test_skip "nodes that took 100 ms used several threads: no node to check"
 fi
+ktap_test_result "free pages are counted as they are listed" are_counts_right
 ktap_test_result "one warning per bad value of deferred_init_threads=: $bad_values" are_warned_about
 ktap_finished

@@ -28,6 +28,7 @@
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/math.h>
+#include <linux/math64.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -57,7 +58,7 @@
  * @killable: See struct padata_mt_job.
  * @us: Sleep for this many microseconds for each index.
  * @jump: Sleep only for indices from this one on; 0 means for all.
- * @spin: Helpers use the CPU instead of sleeping.
+ * @spin: Helpers use the CPU instead of sleeping; with 2, the caller does so, too.
  * @charge: Helpers allocate this many pages for each index and charge them to the
  *          memory cgroup.  The file keeps the pages until its next job or until it
  *          is closed.
@@ -65,6 +66,7 @@
  * @nest: Divide the job into this many, which run in the chunks of another job.  That
  *        has two threads.
  * @ask: Ask after each index whether to stop.
+ * @caller_ms: Chunks in the caller sleep for this many milliseconds instead.
  * @helper_ms: Chunks in helpers sleep for this many milliseconds,
  *             interruptibly.
  * @meet: Chunks wait until this many threads have had a chunk.
@@ -89,6 +91,7 @@ struct trigger_request {
 	unsigned long	wait;
 	unsigned long	nest;
 	unsigned long	ask;
+	unsigned long	caller_ms;
 	unsigned long	helper_ms;
 	unsigned long	meet;
 	unsigned long	lift;
@@ -118,6 +121,7 @@ static const struct {
 	TRIGGER_KEY(wait),
 	TRIGGER_KEY(nest),
 	TRIGGER_KEY(ask),
+	TRIGGER_KEY(caller_ms),
 	TRIGGER_KEY(helper_ms),
 	TRIGGER_KEY(meet),
 	TRIGGER_KEY(lift),
@@ -389,6 +393,14 @@ static int trigger_work(struct trigger *tr, unsigned long start,
 		return 0;
 	if (current != tr->caller && (want->spin || want->charge))
 		return trigger_help(tr, start, end);
+	if (current == tr->caller && want->caller_ms) {
+		msleep(want->caller_ms);
+		return 0;
+	}
+	if (want->spin == 2) {
+		trigger_spin(want->us * (end - start));
+		return 0;
+	}
 	if (!want->ask) {
 		fsleep(want->us * (end - start));
 		return 0;
@@ -618,8 +630,9 @@ static void trigger_report(struct trigger *tr)
 	seq_buf_printf(&s, "job err=%d broken=%d vain=%d", tr->err, tr->res.broken,
 		       tr->res.vain);
 	seq_buf_printf(&s, " threads=%u chunks=%lu", tr->res.threads, tr->res.chunks);
-	seq_buf_printf(&s, " said_threads=%u said_chunks=%lu",
-		       tr->stats.threads, tr->stats.chunks);
+	seq_buf_printf(&s, " said_threads=%u said_chunks=%lu said_us=%llu",
+		       tr->stats.threads, tr->stats.chunks,
+		       div_u64(tr->stats.ns, NSEC_PER_USEC));
 	seq_buf_printf(&s, " done=%lu undone=%lu active=%u peak=%d\n",
 		       tr->res.done, tr->res.undone, tr->res.active,
 		       atomic_read(&trigger_peak));
