@@ -162,20 +162,22 @@ keep_unsynced() {
 	say "the work dropped is kept: git -C $TREE log $ref"
 }
 
-# What the commits of the series depend on, as a checksum
+# What the commits of the series depend on, as a checksum.  If a file is missing, making
+# them says so.
 ingredients() {
-	local entry
+	local entry files
 
+	cd "$TOP"
+	mapfile -t files < <(
+		series_entries | while read -r entry; do
+			echo "patches/$BASE/$entry"
+			patch_new_files "patches/$BASE/$entry"
+		done)
 	{
 		echo "$base $(sender) ${SERIES_DATE:-}"
-		cd "$TOP"
-		series_entries | while read -r entry; do
-			echo "$entry"
-			sha1sum "patches/$BASE/$entry"
-			patch_new_files "patches/$BASE/$entry" | xargs -r sha1sum
-			patch_new_files "patches/$BASE/$entry" | xargs -r stat -c %A
-		done
-	} 2>&1 | sha1sum | cut -d' ' -f1
+		sha1sum "${files[@]}"
+		stat -c %A "${files[@]}"
+	} 2>&1 | sha1sum | cut -d' ' -f1 || true
 }
 
 # The commit that was made of the same before; making it takes half a second for each patch
@@ -207,11 +209,12 @@ if unsynced; then
 	keep_unsynced
 fi
 find_base
-head=$(made_of "$(ingredients)") || head=$(build_series "$base")
+made_now=$(ingredients)
+head=$(made_of "$made_now") || head=$(build_series "$base")
 if [ "$(in_tree rev-parse HEAD)" != "$head" ] || unsynced; then
 	in_tree checkout -q -f -B series "$head"
 	say "$TREE: $(in_tree log -1 --format=%s "$base") with $(series_entries | wc -l) patches of ${#TOPICS[@]} topics"
 fi
 in_tree update-ref refs/lab/base "$base"
 in_tree update-ref refs/lab/head "$head"
-echo "$(ingredients) $head" >"$ROOM/.made-of"
+echo "$made_now $head" >"$ROOM/.made-of"
