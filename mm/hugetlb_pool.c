@@ -176,7 +176,6 @@ int hugetlb_pool_grow(struct hstate *h, unsigned long nr_folios,
 		.writer = current,
 	};
 	struct hugetlb_batches batches;
-	unsigned long i;
 	int err;
 
 	lockdep_assert_held(&h->resize_lock);
@@ -186,9 +185,7 @@ int hugetlb_pool_grow(struct hstate *h, unsigned long nr_folios,
 	growth.several = batches.nr > 1;
 	err = fill_batches(&batches, &growth);
 	hugetlb_vmemmap_optimize_batches(&batches);
-	for (i = 0; i < batches.nr; i++)
-		if (!list_empty(&batches.batch[i].folios))
-			add_allocated_folios(h, &batches.batch[i].folios);
+	add_allocated_folios(h, hugetlb_batches_splice(&batches));
 	hugetlb_batches_destroy(&batches);
 
 	return err;

@@ -112,16 +112,13 @@ u64 padata_mt_spare_runtime(const struct padata_mt_run *run)
 }
 
 /*
- * Called before each chunk of a helper, which pays @ns in advance.  Returns false if
- * there is no runtime for it.
+ * Called before a chunk of a helper that has less than @ns, which it has to pay in
+ * advance.  Returns false if there is no runtime for it.
  */
 bool padata_mt_fund(struct padata_mt_worker *self, u64 ns)
 {
-	s64 lacks = ns - self->funds;
-
-	if (lacks <= 0)
-		return true;
-	if (!task_group_take_runtime(padata_mt_outermost(self->run), lacks))
+	if (!task_group_take_runtime(padata_mt_outermost(self->run),
+				     ns - self->funds))
 		return false;
 	self->funds = ns;
 
