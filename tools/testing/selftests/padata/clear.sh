@@ -16,8 +16,6 @@ TASK=$DIR/clear_task
 POOLS=/sys/kernel/mm/hugepages
 POOL=$POOLS/hugepages-1048576kB
 SMALL=$POOLS/hugepages-2048kB
-TRACEFS=/sys/kernel/tracing
-TRACE=$TRACEFS/instances/padata_clear
 
 # Helpers, and signals, may come too late on a busy machine, but not every time.
 TRIES=20
@@ -102,7 +100,7 @@ clean_up()
 {
 	echo "$helpers" >"$MAX_HELPERS"
 	[ -z "$small" ] || echo "$small" >"$SMALL/nr_hugepages"
-	rmdir "$TRACE"
+	[ ! -d "$TRACE" ] || rmdir "$TRACE"
 }
 
 ktap_print_header
@@ -113,16 +111,12 @@ ktap_print_header
 [ "$(online_cpus | wc -l)" -ge 2 ] || skip "requires 2 online CPUs"
 pages=$(cat "$POOL/free_hugepages" 2>/dev/null)
 [ "${pages:-0}" -gt 0 ] || skip "requires a free 1 GiB page (hugepagesz=1G hugepages=2)"
-[ -d "$TRACEFS/events" ] || mount -t tracefs nodev "$TRACEFS" 2>/dev/null ||
-	skip "requires tracefs"
-mkdir "$TRACE" || skip "requires tracefs"
 
 helpers=$(cat "$MAX_HELPERS")
 small=
 trap clean_up EXIT
-for event in job_start job_end; do
-	echo 1 >"$TRACE/events/padata_mt/padata_mt_$event/enable"
-done
+trace_into padata_clear padata_mt/padata_mt_job_start padata_mt/padata_mt_job_end ||
+	skip "requires tracefs"
 
 ktap_set_plan 13
 ktap_test_result "the pages of the pool are filled" "$TASK" dirty "$pages"

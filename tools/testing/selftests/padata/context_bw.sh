@@ -127,20 +127,12 @@ nested()
 	stop && within 50 1000 && [ "$used" -gt $((elapsed / 10)) ]
 }
 
-# start_job COMMAND: like start_busy, but the caller may have no helpers yet
-start_job()
-{
-	start "$1" size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
-		us=1000 spin=1
-}
-
 # Only helpers use runtime, while the caller sleeps for longer than a period.  It looks for
 # runtime in between, at any time of the period.
 asleep()
 {
 	set_quota "$A" 200
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
-		us=1000 spin=1 caller_ms=130
+	start_job become_in_a caller_ms=130
 	sleep 1
 	measure "$A" 4
 	stop
@@ -152,8 +144,7 @@ asleep()
 raise()
 {
 	set_quota "$A" 20
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=10 eager=1 killable=1 \
-		us=1000 spin=2
+	start_job become_in_a max_chunk=10 spin=2
 	sleep 1
 	set_quota "$A" 300
 	sleep 0.3
@@ -167,8 +158,7 @@ raise()
 extreme()
 {
 	set_file "$A/cpu.max" "17592186044415 1000000" || return 1
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
-		us=1000 spin=1
+	start_job become_in_a
 	for _ in 1 2 3; do
 		sleep 0.3
 		set_file "$A/cpu.max" "17592186044415 1000"
@@ -185,8 +175,7 @@ extreme()
 overdraw()
 {
 	set_quota "$A" 50
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
-		us=100000 spin=1 caller_ms=10
+	start_job become_in_a us=100000 caller_ms=10
 	sleep 1
 	measure "$A" 6
 	stop
@@ -248,8 +237,7 @@ burst()
 throttled()
 {
 	before=$(value "$A/cpu.stat.local" throttled_usec)
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=10 eager=1 killable=1 \
-		us=1000 spin=1
+	start_job become_in_a max_chunk=10
 	measure "$A" 6
 	throttled=$(($(value "$A/cpu.stat.local" throttled_usec) - before))
 	stop

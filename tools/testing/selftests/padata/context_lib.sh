@@ -3,7 +3,6 @@
 #
 # For tests of multithreaded padata jobs whose caller is in a cgroup, after padata_lib.sh
 
-CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 TOP=$CGROUPS/padata_test
 A=$TOP/a
 B=$TOP/b
@@ -45,11 +44,19 @@ has_helpers()
 	is_complete 1000
 }
 
-# A job whose helpers use the CPU all the time
+# start_job COMMAND [KEY=VALUE...]: a job whose helpers use the CPU all the time.  It may
+# have none yet.  Of a key that is given twice the last value counts.
+start_job()
+{
+	command=$1
+	shift
+	start "$command" size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
+		us=1000 spin=1 "$@"
+}
+
 start_busy()
 {
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
-		us=1000 spin=1
+	start_job become_in_a
 	await has_threads 3
 }
 

@@ -17,8 +17,7 @@ TOP=$V1
 quota()
 {
 	set_file "$A/cpu.cfs_quota_us" 100000
-	start become_in_a size=1000000000 min_chunk=1 max_chunk=1 eager=1 killable=1 \
-		us=1000 spin=1
+	start_job become_in_a
 	sleep 1
 	look
 	before=$(helpers_began "")

@@ -10,11 +10,8 @@
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
 . "$(dirname "$0")"/padata_lib.sh
 
-TRACEFS=/sys/kernel/tracing
-TRACE=$TRACEFS/instances/hugetlb_pool_test
 HVO=/proc/sys/vm/hugetlb_optimize_vmemmap
 NODES=/sys/devices/system/node
-CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 SET=$CGROUPS/hugetlb_pool_test
 FAULTS=/sys/kernel/debug/fail_page_alloc
 
@@ -572,11 +569,7 @@ page=$(awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps)
 before_hvo=$(cat $HVO 2>/dev/null)
 trap clean_up EXIT
 
-[ -d "$TRACEFS/events" ] || mount -t tracefs nodev "$TRACEFS" 2>/dev/null
-if mkdir "$TRACE" 2>/dev/null; then
-	echo 1 >"$TRACE/events/padata_mt/padata_mt_job_end/enable"
-	echo 1 >"$TRACE/events/csd/csd_queue_cpu/enable"
-fi
+trace_into hugetlb_pool_test padata_mt/padata_mt_job_end csd/csd_queue_cpu
 [ -d /sys/kernel/debug/tracing ] || mount -t debugfs nodev /sys/kernel/debug 2>/dev/null
 { [ -n "$CGROUPS" ] && echo +cpuset >"$CGROUPS/cgroup.subtree_control"; } 2>/dev/null &&
 	mkdir "$SET" 2>/dev/null

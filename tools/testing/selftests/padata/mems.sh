@@ -7,7 +7,6 @@
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
 . "$(dirname "$0")"/padata_lib.sh
 
-CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 SET=$CGROUPS/padata_test
 
 become_in_set()

@@ -11,12 +11,27 @@ DIR=$(dirname "$0")
 MODULE=$DIR/test_modules/padata_mt_trigger.ko
 TRIGGER=/dev/padata_mt_trigger
 MAX_HELPERS=/sys/module/padata_mt/parameters/max_helpers
+# shellcheck disable=SC2034 # for tests
+CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+TRACEFS=/sys/kernel/tracing
 
 skip()
 {
 	ktap_skip_all "$@"
 	exit "$KSFT_SKIP"
 }
+
+# trace_into NAME EVENT...: trace these events in an instance of that name, $TRACE
+trace_into()
+{
+	TRACE=$TRACEFS/instances/$1
+	shift
+	[ -d "$TRACEFS/events" ] || mount -t tracefs nodev "$TRACEFS"
+	mkdir "$TRACE" || return
+	for event; do
+		echo 1 >"$TRACE/events/$event/enable" || return
+	done
+} 2>/dev/null
 
 # One per line
 online_cpus()

@@ -7,9 +7,6 @@
 # shellcheck source=tools/testing/selftests/padata/padata_lib.sh
 . "$(dirname "$0")"/padata_lib.sh
 
-TRACING=$(awk '$3 == "tracefs" { print $2; exit }' /proc/mounts)
-TRACE=$TRACING/instances/padata_test
-
 # traced KEY=VALUE...: run a job, with its events in $events
 traced()
 {
@@ -89,8 +86,7 @@ restore()
 }
 
 setup 3
-mkdir "$TRACE" || skip "requires tracefs"
-echo 1 >"$TRACE/events/padata_mt/enable" || skip "requires padata_mt trace events"
+trace_into padata_test padata_mt || skip "requires tracefs"
 
 ktap_set_plan 5
 ktap_test_result "the start of a job is traced" start_is_told

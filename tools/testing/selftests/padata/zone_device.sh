@@ -10,16 +10,11 @@
 # It writes to that memory, so it takes only emulated memory that is blank.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
-
-DIR=$(dirname "$0")
-# shellcheck source=/dev/null
-. "$DIR"/../kselftest/ktap_helpers.sh
+# shellcheck source=tools/testing/selftests/padata/padata_lib.sh
+. "$(dirname "$0")"/padata_lib.sh
 
 ND=/sys/bus/nd
 DAX=/sys/bus/dax/drivers/device_dax
-HELPERS=/sys/module/padata_mt/parameters/max_helpers
-TRACEFS=/sys/kernel/tracing
-TRACE=$TRACEFS/instances/zone_device
 MNT=$(mktemp -d)
 MAX=2147483647
 BLANK=64	# KiB, more than any signature is away from the beginning
@@ -49,12 +44,6 @@ make_blank()
 	dd if=/dev/zero of="$dev" bs="${BLANK}k" count=1 conv=fsync 2>/dev/null
 }
 
-skip()
-{
-	ktap_skip_all "$@"
-	exit "$KSFT_SKIP"
-}
-
 threads_of_last_bind()
 {
 	sed -n 's/.* fn=memmap_init_zone_device_chunk threads=\([0-9]*\) .*/\1/p' \
@@ -73,7 +62,7 @@ rebind()
 
 binds_alone()
 {
-	echo 0 >"$HELPERS"
+	echo 0 >"$MAX_HELPERS"
 	rebind "$1" "$2" && [ "$threads" -eq 1 ]
 }
 
@@ -81,7 +70,7 @@ binds_together()
 {
 	tries=0 parallel=0
 
-	echo "$MAX" >"$HELPERS"
+	echo "$MAX" >"$MAX_HELPERS"
 	while [ "$tries" -lt "$TRIES" ] && [ "$parallel" -lt "$BINDS" ]; do
 		rebind "$1" "$2" || return
 		tries=$((tries + 1))
@@ -176,14 +165,14 @@ test_devdax()
 
 clean_up()
 {
-	echo "$helpers" >"$HELPERS"
+	echo "$helpers" >"$MAX_HELPERS"
 	rmdir "$TRACE" "$MNT"
 }
 
 ktap_print_header
 
 [ "$(id -u)" -eq 0 ] || skip "requires root"
-[ -w "$HELPERS" ] || skip "requires CONFIG_PADATA"
+[ -w "$MAX_HELPERS" ] || skip "requires CONFIG_PADATA"
 namespace=$(find_namespace)
 [ -n "$namespace" ] || skip "requires emulated persistent memory (memmap=)"
 name=$(basename "$namespace")
@@ -191,13 +180,10 @@ region=$(dirname "$namespace")
 dev=/dev/$(ls "$namespace/block")
 ! grep -q "^$dev " /proc/mounts || skip "$dev is mounted"
 is_blank "$dev" || skip "$dev is not blank"
-[ -d "$TRACEFS/events" ] || mount -t tracefs nodev "$TRACEFS" ||
-	skip "requires tracefs"
-mkdir "$TRACE" || skip "requires tracefs"
 
-helpers=$(cat "$HELPERS")
+helpers=$(cat "$MAX_HELPERS")
 trap clean_up EXIT
-echo 1 >"$TRACE/events/padata_mt/padata_mt_job_end/enable"
+trace_into zone_device padata_mt/padata_mt_job_end || skip "requires tracefs"
 cpus=$(nproc)
 
 ktap_set_plan 12
