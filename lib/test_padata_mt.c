@@ -2326,43 +2326,55 @@ static int pmt_no_work_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-/* Long enough to be measured, and too short to be worth a helper */
-static int pmt_short_fn(unsigned long start, unsigned long end, void *arg)
+/* A clock that shows the time that a thread function claims to have taken */
+static u64 pmt_claimed_ns;
+
+static u64 pmt_claimed_clock(bool late)
 {
-	pmt_compute(22 * NSEC_PER_USEC);
+	return pmt_claimed_ns;
+}
+
+static int pmt_claim_fn(unsigned long start, unsigned long end, void *arg)
+{
+	unsigned int *ns_per_index = arg;
+
+	pmt_claimed_ns += *ns_per_index * (end - start);
 	return 0;
 }
 
-/* Counts how many of 100 jobs did not ask for helpers. */
-static unsigned int pmt_count_alone(struct kunit *test,
-				    const struct padata_mt_job *job)
-{
-	unsigned int i, alone = 0;
-
-	for (i = 0; i < 100; i++) {
-		atomic_set(&pmt_runs_wanted, 0);
-		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(job), 0);
-		alone += !atomic_read(&pmt_runs_wanted);
-	}
-
-	return alone;
-}
-
 /*
- * A job does not ask for helpers if it ends before one could start.  This
- * depends on time, so an interrupt can make a job ask, but not every job.
+ * A job asks for helpers once it has run for 20 us, if the rest takes at least
+ * 100 us more.
  */
 static void pmt_test_small(struct kunit *test)
 {
-	static const struct padata_mt_job jobs[] = {
-		{ .thread_fn = pmt_no_work_fn, .size = 100 },
-		{ .thread_fn = pmt_short_fn, .size = 3 },
+	static const struct {
+		unsigned long size;
+		unsigned int ns_per_index;
+		bool asks;
+	} cases[] = {
+		{ 100, 0, false },
+		{ 5, 22 * NSEC_PER_USEC, false },
+		{ 6, 22 * NSEC_PER_USEC, true },
+		{ 100 * 1000, 1, false },
+		{ 200 * 1000, 1, true },
 	};
-	unsigned int i;
+	bool alone = pmt_need_cpus(test, 1) == 1;
+	unsigned int i, ns_per_index;
+	struct padata_mt_job job = {
+		.thread_fn = pmt_claim_fn, .fn_arg = &ns_per_index,
+	};
 
 	kunit_activate_static_stub(test, padata_mt_alloc_run, pmt_alloc_no_run);
-	for (i = 0; i < ARRAY_SIZE(jobs); i++)
-		KUNIT_EXPECT_GT(test, pmt_count_alone(test, &jobs[i]), 0);
+	kunit_activate_static_stub(test, padata_mt_clock, pmt_claimed_clock);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		job.size = cases[i].size;
+		ns_per_index = cases[i].ns_per_index;
+		atomic_set(&pmt_runs_wanted, 0);
+		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+		KUNIT_EXPECT_EQ_MSG(test, !!atomic_read(&pmt_runs_wanted),
+				    cases[i].asks && !alone, "case %u", i);
+	}
 }
 
 static void pmt_test_no_memory(struct kunit *test)

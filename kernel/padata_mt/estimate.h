@@ -10,9 +10,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
-#include <linux/sched/clock.h>
 #include <linux/time64.h>
-#include <linux/timekeeping.h>
 
 #include "internal.h"
 
@@ -38,16 +36,6 @@
 
 /* What a helper pays in advance for a chunk, if a bandwidth limit applies */
 #define PADATA_MT_ADVANCE_NS	NSEC_PER_MSEC
-
-/*
- * The decision on helpers needs a clock of high resolution.  Before
- * clocksources are available, ktime_get() has the resolution of jiffies.
- * Later, sched_clock() has the resolution of jiffies on some architectures.
- */
-static inline u64 padata_mt_clock(bool late)
-{
-	return late ? ktime_get_ns() : sched_clock();
-}
 
 /* The clocks of two CPUs may differ. */
 static inline u64 padata_mt_since(u64 began, u64 now)

@@ -363,6 +363,7 @@ void padata_mt_enter(struct padata_mt_ctx *ctx);
 void padata_mt_exit(struct padata_mt_ctx *ctx);
 
 /* start.c */
+u64 padata_mt_clock(bool late);
 void padata_mt_begin(struct padata_mt_ctx *ctx);
 
 #endif /* _KERNEL_PADATA_MT_INTERNAL_H */

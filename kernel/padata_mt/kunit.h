@@ -14,6 +14,7 @@ struct kernel_param;
 struct padata_mt_run;
 
 void padata_mt_window(void);
+u64 padata_mt_clock(bool late);
 struct padata_mt_run *padata_mt_alloc_run(unsigned int max_threads);
 extern unsigned int padata_mt_max_helpers;
 extern atomic_long_t padata_mt_no_memory;

@@ -12,10 +12,12 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 #include <linux/topology.h>
 
 #include <kunit/static_stub.h>
@@ -40,6 +42,19 @@ static atomic64_t padata_mt_runs;
 /* Jobs that had one thread for lack of memory */
 atomic_long_t padata_mt_no_memory;
 EXPORT_SYMBOL_IF_KUNIT(padata_mt_no_memory);
+
+/*
+ * The decision on helpers needs a clock of high resolution.  Before
+ * clocksources are available, ktime_get() has the resolution of jiffies.
+ * Later, sched_clock() has the resolution of jiffies on some architectures.
+ */
+u64 padata_mt_clock(bool late)
+{
+	KUNIT_STATIC_STUB_REDIRECT(padata_mt_clock, late);
+
+	return late ? ktime_get_ns() : sched_clock();
+}
+EXPORT_SYMBOL_IF_KUNIT(padata_mt_clock);
 
 static unsigned long padata_mt_left(const struct padata_mt_ctx *ctx)
 {

@@ -149,7 +149,7 @@ are_warned_about()
 # said to have, pagetypeinfo that which it has.
 lists()
 {
-	order=$(sed -n 's/^Page block order: *//p' /proc/pagetypeinfo)
+	order=$(sed -n '/^Page block order/{s/.*: *//p;q}' /proc/pagetypeinfo)
 	for file in buddyinfo pagetypeinfo; do
 		tr -d ',>' <"/proc/$file" | awk -v file="$file" -v pageblock_order="$order" '
 			/^Node/ && (file == "buddyinfo" || $5 == "type") {
