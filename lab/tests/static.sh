@@ -15,6 +15,31 @@ base=$(in_tree rev-parse refs/lab/base)
 whole_files() { whole_files_of "$base" series; }
 touched() { in_tree diff --name-only --no-renames "$base" series -- "$@"; }
 
+# These topics in this order on the base, without a commit for each patch: prints the tree
+tree_of() { # TOPIC...
+	local patches entry
+	local -x GIT_INDEX_FILE=$T/index
+
+	identity
+	mapfile -t patches < <(series_entries "$@" | while read -r entry; do patch_path "$entry"; done)
+	in_tree read-tree "$base"
+	for entry in "${patches[@]}"; do patch_diff "$entry"; done | name_sender |
+		in_tree apply --cached --whitespace=nowarn -
+	add_whole_files "${patches[@]}"
+	in_tree write-tree
+}
+
+add_whole_files() { # PATCH...
+	local files modes
+
+	mapfile -t files < <(for patch; do patch_new_files "$patch"; done)
+	in_tree update-index --add --index-info < <(
+		cd "$TOP"
+		paste -d ' ' <(stat -c %A "${files[@]}" | sed '/x$/c 100755' | sed '/^-/c 100644') \
+			<(realpath -s "${files[@]}" | in_tree hash-object --no-filters -w --stdin-paths) |
+			paste -d '\t' - <(printf '%s\n' "${files[@]}"))
+}
+
 # Everything the series is stored in, as checksums
 stored() {
 	(cd "$TOP" && { whole_files && find patches -type f; } | sort | xargs -r sha1sum)
@@ -32,14 +57,12 @@ test_tree_then_sync_changes_nothing() {
 # Each on the topics that it needs and on no other, and the rest after that: contexts of
 # independent topics do not overlap, and no hunk gets to another place
 test_topics_apply_in_any_order() {
-	local topic stack rest built
+	local topic stack rest
 
 	for topic in "${TOPICS[@]}"; do
 		read -ra stack <<<"${STACK[$topic]}"
 		mapfile -t rest < <(printf '%s\n' "${TOPICS[@]}" | grep -vxF "$(printf '%s\n' "${stack[@]}")")
-		built=$(build_series "$base" "${stack[@]}")
-		[ ${#rest[@]} = 0 ] || built=$(build_series "$built" "${rest[@]}")
-		same "$(in_tree rev-parse 'series^{tree}')" "$(in_tree rev-parse "$built^{tree}")" "$topic first"
+		same "$(in_tree rev-parse 'series^{tree}')" "$(tree_of "${stack[@]}" "${rest[@]}")" "$topic first"
 	done
 }
 
