@@ -30,7 +30,7 @@ tree_of() { # TOPIC...
 }
 
 add_whole_files() { # PATCH...
-	local files modes
+	local files
 
 	mapfile -t files < <(for patch; do patch_new_files "$patch"; done)
 	in_tree update-index --add --index-info < <(
