@@ -101,10 +101,10 @@ draw() {
 		(.context | IN("irqs-off", "syscall")) and (.path == "pair" and .size == 4096 | not)) |
 		[.case, .path, .ratio * 100 - 100] | @tsv' "$results" | awk -F'\t' -v OFS='\t' '
 		BEGIN { n = split("n,0,housekeeping,remote,1", c, ","); for (i = 1; i <= n; i++) slot[c[i]] = i
-			split("pair nolock alloc free kfree_rcu folio mlock munlock", p, " "); for (i in p) at[p[i]] = i }
+			split("pair nolock alloc free accounted charge kfree_rcu folio mlock munlock", p, " "); for (i in p) at[p[i]] = i }
 		$2 in at { s = slot[$1]; print s, at[$2] + (s - (n + 1) / 2) * 0.16, $3 }' >"$LOG/bench-qpw.dat"
 	gnuplot <<-END
-		set terminal svg size 860,440 font "sans-serif,13" background "white" noenhanced
+		set terminal svg size 960,460 font "sans-serif,13" background "white" noenhanced
 		set output "$TOP/results/qpw.svg"
 		set title "Instructions of paths with QPW's locks, more than unpatched"
 		set ylabel "% more"
@@ -113,11 +113,12 @@ draw() {
 		set grid ytics
 		set style fill solid 0.6
 		set boxwidth 0.14
-		set bmargin 3.5
+		set bmargin 4.5
 		set key top left horizontal maxrows 2 samplen 2
-		set xrange [0.5:8.5]
+		set xrange [0.5:10.5]
 		set xtics ("kmalloc,\nkfree" 1, "the same,\nnolock" 2, "allocation\nof many" 3, "freeing\nof many" 4, \
-			"kfree_rcu" 5, "folio_add_lru" 6, "mlock,\na page" 7, "munlock,\na page" 8)
+			"kmalloc,\nkfree,\naccounted" 5, "a page,\ncharged" 6, "kfree_rcu" 7, "folio_add_lru" 8, \
+			"mlock,\na page" 9, "munlock,\na page" 10)
 		set xzeroaxis lt -1
 		array title[5] = ["CONFIG_QPW=n", "qpw=0", "qpw=auto, not isolated", "qpw=auto, isolated", "qpw=1"]
 		array color[5] = [0xd3d7cf, 0x888a85, 0x3465a4, 0xc17d11, 0xedd400]
