@@ -355,19 +355,41 @@ in_cpuset()
 	done
 }
 
-# interrupted SIGNAL: sent to a task that grows and shrinks the pool all the time.  A
-# signal does not end the shrinking, so it came in the middle of a growth if there is
-# another number of pages afterwards than the task has written.
+# interrupt SIGNAL MS: send it after 200 ms to a task that begins to grow the pool
+# after MS
+interrupt()
+{
+	sh -c "trap exit USR1; sleep $(printf '0.%03d' "$2"); echo $LARGE >$POOL/nr_hugepages" \
+		2>/dev/null &
+	sleep 0.2
+	kill -s "$1" $! 2>/dev/null
+	wait $! 2>/dev/null
+}
+
+# interrupted SIGNAL: ends a growth.  When to begin it is searched for: if that is too
+# early all pages are there, and if it is too late there are none.
 interrupted()
 {
+	begin=170 step=16 before=
 	for _ in $(seq $TRIES); do
-		timeout -k 5 -s "$1" 0.5 sh -c "trap exit USR1
-			while :; do echo $LARGE; echo 0; done >$POOL/nr_hugepages" \
-			2>/dev/null
+		interrupt "$1" $begin
 		pages=$(pool nr)
 		has "$pages" && resize 0 && has 0 || return 1
-		ktap_print_msg "SIG$1: $pages of $LARGE pages"
-		[ "$pages" = 0 ] || [ "$pages" = $LARGE ] || return 0
+		ktap_print_msg "growth after $begin ms, SIG$1 after 200: $pages of $LARGE pages"
+		case $pages in
+		0) direction=-1 ;;
+		"$LARGE") direction=1 ;;
+		*) return 0 ;;
+		esac
+		if [ "$direction" = "$before" ]; then
+			step=$((step * 2))
+		else
+			step=$((step / 2 + 1))
+		fi
+		before=$direction
+		begin=$((begin + direction * step))
+		[ $begin -ge 0 ] || begin=0
+		[ $begin -lt 400 ] || begin=400
 	done
 	return 1
 }
