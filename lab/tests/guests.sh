@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-rt|qemu-kcsan: boot
-# the patched kernel and run its KUnit suites and kselftests. Each of their tests is a line
-# here, and so is the verdict on each guest.
+# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-users|qemu-rt|
+# qemu-kcsan: boot the patched kernel and run its KUnit suites and kselftests. Each of their
+# tests is a line here, and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -155,6 +155,25 @@ qemu-debug() {
 	one_cpu qemu-debug
 }
 
+# Users of jobs in a running system: many mechanisms under lockdep and KASAN, and
+# allocations that fail
+qemu-debug-users() {
+	local guest
+	local -x TIMEOUT=1800
+
+	guest=$(kselftest_guest qemu-debug)
+	boot 'qemu-debug jobs' "$guest" qemu-debug 4 \
+		'kunit.enable=0 TEST=padata:context.sh,padata:mems.sh,padata:cpuset.sh,padata:hotplug.sh'
+	require 'qemu-debug jobs' 'helpers charge memory to the caller.s group$'
+	require 'qemu-debug jobs' 'helpers give up when the OOM killer chooses the caller$'
+	boot 'qemu-debug bandwidth' "$guest" qemu-debug 4 \
+		'kunit.enable=0 TEST=padata:context_bw.sh,padata:context_v1.sh'
+	require 'qemu-debug bandwidth' 'helpers keep to the quota when it changes during a job$'
+	hugetlb_pool qemu-debug "$guest" 1
+	require 'qemu-debug hugetlb pools, HVO 1' 'allocations that fail$'
+	gigantic_pages qemu-debug "$guest"
+}
+
 # Where a lock's owner can be preempted, and unlocking may have to wake somebody up
 qemu-rt() {
 	local guest
@@ -270,7 +289,7 @@ hugetlb() {
 hugetlb_pool() { # CONFIG GUEST HVO
 	local label="$1 hugetlb pools, HVO $3"
 
-	NODES=2 TIMEOUT=900 boot "$label" "$2" "$1" 4 \
+	NODES=2 TIMEOUT=1800 boot "$label" "$2" "$1" 4 \
 		"kunit.enable=0 HVO_STATES=$3 TEST=padata:hugetlb_pool.sh"
 	require "$label" 'the spread is that of one thread$'
 	require "$label" 'several threads$'
@@ -289,14 +308,20 @@ nodes() { # GUEST
 }
 
 # Pages of 1 GiB exist only if memory was set aside at boot
-gigantic_pages() { # GUEST
-	MEM=6G TIMEOUT=900 boot 'qemu gigantic pages' "$1" qemu 4 \
+gigantic_pages() { # CONFIG GUEST
+	local test label="$1 gigantic pages"
+
+	MEM=6G TIMEOUT=1800 boot "$label" "$2" "$1" 4 \
 		'kunit.enable=0 hugepagesz=1G hugepages=2 TEST=padata:clear.sh'
-	require 'qemu gigantic pages' 'private page: several threads clear it$'
-	require 'qemu gigantic pages' 'fallocate: several threads clear the page$'
-	require 'qemu gigantic pages' 'SIGKILL during a page fault ends the task and frees the page$'
-	require 'qemu gigantic pages' 'SIGSTOP during a page fault stops the task; the page is clear$'
-	require 'qemu gigantic pages' 'a page of 2 MiB is cleared without a job$'
+	while read -r test; do
+		require "$label" "$test\$"
+	done <<-END
+		private page: several threads clear it
+		fallocate: several threads clear the page
+		SIGKILL during a page fault ends the task and frees the page
+		SIGSTOP during a page fault stops the task; the page is clear
+		a page of 2 MiB is cleared without a job
+	END
 }
 
 # Holes at the edges and in the middle of blocks and sections, and whole ones
@@ -405,7 +430,7 @@ qemu() {
 			"kunit.enable=0 deferred_init_threads=$setting TEST=padata:deferred_init.sh"
 		require "qemu deferred_init_threads=$setting" 'no node used more threads than allowed$'
 	done
-	gigantic_pages "$guest"
+	gigantic_pages qemu "$guest"
 	boot 'qemu kunit.autorun=0' "$LAB/guest/kunit" qemu 4 kunit.autorun=0
 	require 'qemu kunit.autorun=0' padata_mt
 	MEM=3G boot 'qemu pmem' "$guest" qemu 2 \
@@ -517,6 +542,7 @@ uml-lockdep) uml-lockdep ;;
 qemu) qemu ;;
 qpw) qpw ;;
 qemu-debug) qemu-debug ;;
+qemu-debug-users) qemu-debug-users ;;
 qemu-rt) qemu-rt ;;
 qemu-bench) qemu-bench ;;
 qemu-kcsan) qemu-kcsan ;;
