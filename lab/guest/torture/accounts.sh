@@ -66,6 +66,7 @@ drop_everything() {
 
 # Everything that is cached goes back to where it came from
 drain() {
+	echo 0 >$POOL/nr_hugepages
 	drop_everything
 	echo 1 >$DEBUG/qpw_trigger/barrier
 	drain_charges
@@ -83,7 +84,7 @@ look() {
 }
 
 accounts() {
-	echo stressors mounts jobs helpers objects slab charges groups mlocked unevictable
+	echo stressors mounts jobs helpers objects slab pool charges groups mlocked unevictable
 	echo lru lost isolated counters memory modes modules
 }
 
@@ -93,7 +94,7 @@ account_stressors() {
 }
 
 account_mounts() {
-	umount $T/ext4 $T/tmpfs 2>/dev/null
+	umount $T/ext4 $T/tmpfs $T/hugetlbfs 2>/dev/null
 	what="$(grep -c " $T/" /proc/mounts) still in use"
 	[ "${what%% *}" = 0 ]
 }
@@ -127,6 +128,17 @@ account_objects() {
 account_slab() {
 	what="$(cut -d' ' -f1 /sys/kernel/slab/torture_objects/objects) in the cache"
 	[ "$what" = '0 in the cache' ]
+}
+
+account_pool() {
+	local counter
+
+	what=
+	for counter in nr free resv surplus; do
+		what="$what$(cat $POOL/${counter}_hugepages) $counter, "
+	done
+	what="huge pages: ${what%, }"
+	[ "$what" = 'huge pages: 0 nr, 0 free, 0 resv, 0 surplus' ]
 }
 
 # agrees KIND: are as many counted as were found?

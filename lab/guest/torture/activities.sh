@@ -8,6 +8,7 @@ CPUS=/sys/devices/system/cpu
 OBJECTS=$DEBUG/torture_objects
 JOBS=$DEBUG/torture_jobs
 PADATA=/sys/module/padata_mt/parameters
+POOL=/sys/kernel/mm/hugepages/hugepages-2048kB
 
 # The activities of a line take turns, the lines run at the same time
 loops() {
@@ -22,6 +23,8 @@ loops() {
 		drop_caches flush_buffers reclaim
 		compact shrink
 		destroy_cache free_late
+		resize_pool
+		use_pool
 		stress:mmap stress:mlock stress:hdd stress:fork stress:vm stress:dentry
 		stress:mremap stress:munmap stress:tmpfs stress:madvise stress:shm
 	END
@@ -136,6 +139,26 @@ isolate() {
 }
 
 churn_objects() { write 5000 $OBJECTS/churn; }
+
+# More than a few huge pages are allocated and freed by jobs
+resize_pool() {
+	random 2
+	echo "$n" >/proc/sys/vm/hugetlb_optimize_vmemmap
+	random 96
+	write "$n" $POOL/nr_hugepages
+	pause 200
+}
+
+# Pages of the pool, and a few beyond it
+use_pool() {
+	local status=0
+
+	random 24
+	fallocate -l $((n * 2 + 2))M $T/hugetlbfs/file 2>/dev/null || status=1
+	pause 100
+	rm -f $T/hugetlbfs/file
+	return $status
+}
 
 # A group is gone before what was charged to it
 use_group() {
