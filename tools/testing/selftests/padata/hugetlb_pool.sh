@@ -355,6 +355,76 @@ in_cpuset()
 	done
 }
 
+# with_policy MODE NODES SIZE: resize the pool with this memory policy, where that is
+# heeded
+with_policy()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	"$DIR/with_policy" "$1" "$2" sh -c 'echo "$1" >"$2/nr_hugepages_mempolicy"' sh "$3" "$POOL"
+}
+
+# Pages come to the nodes of the policy, and go from them.
+bound()
+{
+	size=$((LARGE / nr_nodes))
+	for node in $nodes; do
+		with_policy bind "$node" $size && has $size && [ "$(on "$node" nr)" = $size ] &&
+			resize 0 && resize $LARGE && with_policy bind "$node" $((LARGE - 100)) ||
+			return 1
+		ktap_print_msg "100 pages less on node $node: $(spread)"
+		has $((LARGE - 100)) && [ "$(on "$node" nr)" = $((size - 100)) ] &&
+			resize 0 || return 1
+	done
+}
+
+# The nodes that have memory and CPUs
+nodes_with_cpus()
+{
+	for node in $nodes; do
+		[ -z "$(contents "$NODES/node$node/cpulist")" ] || echo "$node"
+	done
+}
+
+interleaved_and_local()
+{
+	list=$(echo "$nodes" | paste -s -d , -)
+	# shellcheck disable=SC2046 # words are wanted
+	with_policy interleave "$list" 333 && has 333 && even 333 $(spread) && resize 0 || return 1
+	for node in $(nodes_with_cpus); do
+		cpu=$(cpus "$(contents "$NODES/node$node/cpulist")" | head -n 1)
+		# shellcheck disable=SC2016 # for the other shell
+		taskset -c "$cpu" "$DIR/with_policy" local '' sh -c \
+			'echo 100 >"$1/nr_hugepages_mempolicy"' sh "$POOL"
+		ktap_print_msg "local to CPU $cpu of node $node: $(spread)"
+		has 100 && [ "$(on "$node" nr)" = 100 ] && resize 0 || return 1
+	done
+}
+
+# in_set COMMAND...: run it in the cgroup
+in_set()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$SET" "$@"
+}
+
+# A group is charged for the pages that it uses, not for those that it adds to the pool.
+group_limit()
+{
+	limit=$SET/hugetlb.$((SIZE / 1048576))MB
+	[ ! -e "$SET/cpuset.mems" ] || cat "$CGROUPS/cpuset.mems.effective" >"$SET/cpuset.mems"
+	echo $((2 * SIZE)) >"$limit.max" || return 1
+	in_set sh -c "echo $LARGE >$POOL/nr_hugepages"
+	has $LARGE && [ "$(contents "$limit.current")" = 0 ] || return 1
+	mount -t hugetlbfs nodev "$MNT" || return 1
+	in_set fallocate -l $((2 * SIZE)) "$MNT/a" && ! in_set fallocate -l $SIZE "$MNT/b"
+	status=$?
+	used=$(contents "$limit.current")
+	umount "$MNT"
+	ktap_print_msg "charged: $used bytes, then $(contents "$limit.current")"
+	[ $status = 0 ] && [ "$used" = $((2 * SIZE)) ] &&
+		[ "$(contents "$limit.current")" = 0 ] && has $LARGE && resize 0 && has 0
+}
+
 # interrupt SIGNAL MS: send it after 200 ms to a task that begins to grow the pool
 # after MS
 interrupt()
@@ -521,7 +591,12 @@ tracing()
 
 several_nodes_and_cpusets()
 {
-	several_nodes && [ -d "$SET" ]
+	several_nodes && [ -e "$SET/cpuset.mems" ]
+}
+
+limits()
+{
+	[ -e "$SET/hugetlb.$((SIZE / 1048576))MB.max" ]
 }
 
 can_fail_allocations()
@@ -546,6 +621,9 @@ test_pools()
 	test_if several_nodes "a full node: other nodes make up for it" uneven_spread
 	helpers "$MAX"
 	test_if several_nodes_and_cpusets "the cpuset of the writer" in_cpuset
+	test_if several_nodes "the nodes of the writer's memory policy: bind" bound
+	test_if several_nodes "the same: interleave and local" interleaved_and_local
+	test_if limits "the limit of the writer's cgroup" group_limit
 	test_if true "pages in use and reserved pages stay" in_use
 	test_if true "users of pages during changes" concurrent
 	test_if several_cpus "helpers that leave during changes" leaving_helpers
@@ -593,20 +671,24 @@ trap clean_up EXIT
 
 trace_into hugetlb_pool_test padata_mt/padata_mt_job_end csd/csd_queue_cpu
 [ -d /sys/kernel/debug/tracing ] || mount -t debugfs nodev /sys/kernel/debug 2>/dev/null
-{ [ -n "$CGROUPS" ] && echo +cpuset >"$CGROUPS/cgroup.subtree_control"; } 2>/dev/null &&
-	mkdir "$SET" 2>/dev/null
+if [ -n "$CGROUPS" ]; then
+	for controller in cpuset hugetlb; do
+		echo +$controller >"$CGROUPS/cgroup.subtree_control"
+	done
+	mkdir "$SET"
+fi 2>/dev/null
 
 if [ -n "$before_hvo" ]; then
 	# shellcheck disable=SC2086 # a list
 	set -- ${HVO_STATES:-0 1}
-	ktap_set_plan $((19 * $#))
+	ktap_set_plan $((22 * $#))
 	for hvo; do
 		echo "$hvo" >$HVO
 		what="HVO $hvo"
 		test_pools
 	done
 else
-	ktap_set_plan 19
+	ktap_set_plan 22
 	hvo=0
 	what="no HVO"
 	test_pools
