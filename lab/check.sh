@@ -90,7 +90,7 @@ if [ "$mode" != fast ]; then
 	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
 fi
 if [ "$mode" = all ]; then
-	run_part qemu-debug-users "$LAB/tests/guests.sh" qemu-debug-users
+	run_part qemu-debug-long "$LAB/tests/guests.sh" qemu-debug-long
 	part_kernel qemu-rt
 	run_part qemu-rt "$LAB/tests/guests.sh" qemu-rt
 	part_kernel qemu-bench

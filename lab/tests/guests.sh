@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-users|qemu-rt|
+# guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-long|qemu-rt|
 # qemu-kcsan: boot the patched kernel and run its KUnit suites and kselftests. Each of their
 # tests is a line here, and so is the verdict on each guest.
 
@@ -144,24 +144,29 @@ qemu-debug() {
 		require "qemu-debug deadlock, $first first" 'the second half of the deadlock .* is reported$'
 	done
 	boot 'qemu-debug qpw=cpus:3' "$guest" qemu-debug 4 \
-		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
-	require 'qemu-debug qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
+		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=qpw:isolation.sh,qpw:slab.sh"
 	require 'qemu-debug qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-debug qpw=cpus:3' 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
 	boot 'qemu-debug partitions' "$guest" qemu-debug 4 \
-		'kunit.enable=0 ROUNDS=20 TEST=qpw:partition.sh'
+		'kunit.enable=0 ROUNDS=5 TEST=qpw:partition.sh,qpw:memcg.sh'
+	require 'qemu-debug partitions' 'no charge is lost when CPUs go offline and online$'
 	require 'qemu-debug partitions' 'partition with that task does not wait for it$'
-	slab_reports "$guest"
 	one_cpu qemu-debug
 }
 
-# Users of jobs in a running system: many mechanisms under lockdep and KASAN, and
-# allocations that fail
-qemu-debug-users() {
+# What takes long where lockdep and KASAN watch: many mechanisms together, and allocations
+# that fail
+qemu-debug-long() {
 	local guest
 	local -x TIMEOUT=1800
 
 	guest=$(kselftest_guest qemu-debug)
+	slab_reports "$guest"
+	boot 'qemu-debug isolated' "$guest" qemu-debug 4 \
+		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
+	require 'qemu-debug isolated' 'bound to an isolated CPU: no helper runs$'
+	require 'qemu-debug isolated' 'drains leave no page lost or locked during CPU hotplug$'
+	require 'qemu-debug isolated' 'no charge is lost when CPUs go offline and online$'
 	boot 'qemu-debug jobs' "$guest" qemu-debug 4 \
 		'kunit.enable=0 TEST=padata:context.sh,padata:mems.sh,padata:cpuset.sh,padata:hotplug.sh'
 	require 'qemu-debug jobs' 'helpers charge memory to the caller.s group$'
@@ -542,7 +547,7 @@ uml-lockdep) uml-lockdep ;;
 qemu) qemu ;;
 qpw) qpw ;;
 qemu-debug) qemu-debug ;;
-qemu-debug-users) qemu-debug-users ;;
+qemu-debug-long) qemu-debug-long ;;
 qemu-rt) qemu-rt ;;
 qemu-bench) qemu-bench ;;
 qemu-kcsan) qemu-kcsan ;;
