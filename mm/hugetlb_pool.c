@@ -29,8 +29,9 @@
  * *Nodes.*  The threads take the node of their next page from the same rotation,
  * h->next_nid_to_alloc, that one thread would use.  A node that is full loses its
  * turns to the other nodes, whichever thread finds that out.  So each node ends
- * up with as many pages as with one thread.  The allowed nodes come from the
- * memory policy of the writing task; helpers do not have it.
+ * up with as many pages as with one thread, unless threads compete for the last
+ * pages of a node.  The allowed nodes come from the memory policy of the writing
+ * task; helpers do not have it.
  *
  * *Signals.*  Any signal that the writing task receives ends a growth, and pages
  * that have been allocated are kept.  padata only knows fatal signals, so each
@@ -47,6 +48,7 @@ struct hugetlb_growth {
 	nodemask_t		*noretry;	/* changed with atomic operations */
 	struct task_struct	*writer;
 	bool			several;	/* batches */
+	bool			helped;		/* by another thread */
 	spinlock_t		lock;		/* protects h->next_nid_to_alloc */
 };
 
@@ -117,6 +119,8 @@ static int fill_batch(struct hugetlb_batch *batch, void *arg)
 	struct hugetlb_growth *growth = arg;
 	int err = 0;
 
+	if (current != growth->writer)
+		WRITE_ONCE(growth->helped, true);
 	while (batch->filled < batch->size && !err) {
 		if (growth->several)
 			err = padata_mt_should_stop();
@@ -138,7 +142,7 @@ static int fill_batches(struct hugetlb_batches *batches,
 	int err = hugetlb_batches_run(batches, fill_batch, growth);
 	unsigned long i;
 
-	if (err != -ENOMEM || batches->nr == 1)
+	if (err != -ENOMEM || !growth->helped)
 		return err;
 
 	/* Nor does a failure while threads compete mean that a node has no page. */
@@ -237,14 +241,16 @@ static int free_batch(struct hugetlb_batch *batch, void *arg)
  * a surplus page.
  *
  * Context: Process context, may sleep.
+ * Return: true if all pages were freed, false if there is a surplus page.
  */
-void hugetlb_pool_free(struct hugetlb_batches *batches)
+bool hugetlb_pool_free(struct hugetlb_batches *batches)
 {
 	if (batches->nr > 1 && !hugetlb_vmemmap_restore_batches(batches)) {
 		hugetlb_batches_run(batches, free_batch, batches->h);
-		return;
+		return true;
 	}
 
 	/* One page at a time, if need be */
-	update_and_free_pages_bulk(batches->h, hugetlb_batches_splice(batches));
+	return update_and_free_pages_bulk(batches->h,
+					  hugetlb_batches_splice(batches));
 }

@@ -130,8 +130,9 @@ struct padata_mt_job {
  * its worker is ignored.  After boot, helpers run at nice 19.  A caller with a
  * real-time or deadline policy, or with SCHED_IDLE, gets none.  A caller that
  * inherits a real-time priority gets none while that lasts.  A caller whose CPU
- * group, or a group above it, has a bandwidth limit (cpu.max), or a lower weight
- * than nice 19, gets none.
+ * group, or a group above it, has a lower weight than nice 19, gets none.  If
+ * one of these groups has a bandwidth limit (cpu.max), helpers work only when it
+ * has runtime to spare, or not at all if a BPF scheduler enforces the limit.
  *
  * The CPU time of helpers is added to cpu.stat of the caller's cgroup, and the
  * memory that they allocate with __GFP_ACCOUNT, or otherwise charge without

@@ -40,10 +40,10 @@
  *
  * *Memory.*  The run holds a reference to the memory cgroup that its main thread
  * charged when the run was created, and helpers charge it.  If the OOM killer
- * chooses the outermost main thread, helpers give up as that thread would.  What
- * helpers owe for exceeding memory.high, they hand to the main thread, which pays
- * when it returns to user mode or charges more memory.  A helper never returns
- * there, and would owe it to its next run.
+ * chooses the outermost main thread, charges of helpers fail as those of that
+ * thread do.  What helpers owe for exceeding memory.high, they hand to the main
+ * thread, which pays when it returns to user mode or charges more memory.  A helper
+ * never returns there, and would owe it to its next run.
  *
  * *Nodes.*  Helpers prefer the nodes of the cpuset of the outermost main thread,
  * and are limited to them in allocations with __GFP_HARDWALL, as that thread is.
@@ -137,12 +137,17 @@ void padata_mt_borrow(struct padata_mt_worker *self)
 	self->funds = 0;
 }
 
-/* The helper is done with the run. */
-void padata_mt_return(struct padata_mt_worker *self)
+/* Called after the last chunk of a helper, while it is a holder. */
+void padata_mt_settle(struct padata_mt_worker *self)
 {
 	if (self->funds < 0)
 		task_group_owe_runtime(padata_mt_outermost(self->run),
 				       -self->funds);
+}
+
+/* The helper is done with the run. */
+void padata_mt_return(struct padata_mt_worker *self)
+{
 	padata_mt_return_mems();
 	set_active_memcg_task(NULL);
 	set_active_memcg(NULL);

@@ -218,6 +218,7 @@ static void padata_mt_take_part(struct padata_mt_worker *worker)
 		err = padata_mt_call_in_helper(worker);
 	} while (!err && !padata_mt_is_closed(run) &&
 		 padata_mt_may_stay(worker) && padata_mt_take(run, t));
+	padata_mt_settle(worker);
 	padata_mt_quit(run, t, err);
 }
 

@@ -307,6 +307,7 @@ u64 padata_mt_spare_runtime(const struct padata_mt_run *run);
 bool padata_mt_fund(struct padata_mt_worker *self, u64 ns);
 void padata_mt_borrow_mems(const struct padata_mt_run *run);
 void padata_mt_borrow(struct padata_mt_worker *self);
+void padata_mt_settle(struct padata_mt_worker *self);
 void padata_mt_return(struct padata_mt_worker *self);
 void padata_mt_charge_time(struct padata_mt_worker *self);
 void padata_mt_take_over_high(struct padata_mt_run *run,

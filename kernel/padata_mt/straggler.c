@@ -52,6 +52,9 @@ void padata_mt_lift_one(struct padata_mt_run *run)
 	t = list_first_entry_or_null(&run->holders, typeof(*t), node);
 	if (!t || run->lift_prio >= NICE_TO_PRIO(run->nice))
 		return;
+	/* From this policy a task cannot be taken under a raw spinlock. */
+	if (data_race(t->task->policy) == SCHED_DEADLINE)
+		return;
 
 	t->lifted = true;
 	if (rt_prio(run->lift_prio))

@@ -42,22 +42,18 @@
 #include "sched.h"
 
 /*
- * What the tasks of the group could use in the rest of the period.  A CPU may have used
- * a tick that is not yet accounted, and it takes a slice of which it may use nothing.
- * After a change of the period, the old one may be left to run.
+ * What the tasks of the group could use in @left nanoseconds, the rest of the period.  A
+ * CPU may have used a tick that is not yet accounted, and it takes a slice of which it may
+ * use nothing.
  */
-static u64 cfs_b_keep(struct cfs_bandwidth *cfs_b)
+static u64 cfs_b_keep(u64 left)
 {
-	s64 left = ktime_to_ns(hrtimer_expires_remaining(&cfs_b->period_timer));
-	u64 period = ktime_to_ns(cfs_b->period);
-
-	left = clamp(left, 0, (s64)period) + TICK_NSEC;
-
-	return (left + sched_cfs_bandwidth_slice()) * num_online_cpus();
+	return (left + TICK_NSEC + sched_cfs_bandwidth_slice()) * num_online_cpus();
 }
 
 static u64 cfs_b_spare(struct cfs_bandwidth *cfs_b)
 {
+	s64 left;
 	u64 keep;
 
 	lockdep_assert_held(&cfs_b->lock);
@@ -71,7 +67,11 @@ static u64 cfs_b_spare(struct cfs_bandwidth *cfs_b)
 		return 0;
 	/* The group may be idle, and only this timer refills its runtime. */
 	start_cfs_bandwidth(cfs_b);
-	keep = cfs_b->burst + cfs_b->debt + cfs_b_keep(cfs_b);
+	/* Until a timer that is late runs, tasks use the runtime that is left. */
+	left = ktime_to_ns(hrtimer_expires_remaining(&cfs_b->period_timer));
+	if (left <= 0)
+		return 0;
+	keep = cfs_b->burst + cfs_b->debt + cfs_b_keep(left);
 
 	return cfs_b->runtime - min(cfs_b->runtime, keep);
 }
@@ -188,6 +188,20 @@ bool task_group_take_runtime(struct task_struct *p, u64 ns)
 	return true;
 }
 
+static void tg_owe_runtime(struct task_group *tg, u64 ns)
+{
+	struct cfs_bandwidth *cfs_b = &tg->cfs_bandwidth;
+
+	guard(raw_spinlock_irqsave)(&cfs_b->lock);
+
+	/* The limit may just have been removed. */
+	if (cfs_b->quota == RUNTIME_INF)
+		return;
+	/* Periods that ended before now do not repay this. */
+	start_cfs_bandwidth(cfs_b);
+	cfs_b->debt += ns;
+}
+
 /**
  * task_group_owe_runtime - note that a kernel thread used too much runtime
  * @p: The task that the calling kernel thread has worked for.
@@ -203,12 +217,7 @@ void task_group_owe_runtime(struct task_struct *p, u64 ns)
 	struct task_group *tg;
 
 	guard(rcu)();
-	for (tg = READ_ONCE(p->sched_task_group); tg->parent; tg = tg->parent) {
-		if (!tg_is_limited(tg))
-			continue;
-		scoped_guard(raw_spinlock_irqsave, &tg->cfs_bandwidth.lock)
-			/* The limit may just have been removed. */
-			if (tg->cfs_bandwidth.quota != RUNTIME_INF)
-				tg->cfs_bandwidth.debt += ns;
-	}
+	for (tg = READ_ONCE(p->sched_task_group); tg->parent; tg = tg->parent)
+		if (tg_is_limited(tg))
+			tg_owe_runtime(tg, ns);
 }
