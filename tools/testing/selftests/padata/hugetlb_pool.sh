@@ -78,6 +78,11 @@ sum()
 # pages can be had
 balance()
 {
+	for any in $nodes; do
+		[ "$(on "$any" surplus)" -gt "$(on "$any" nr)" ] || continue
+		ktap_print_msg "node $any: nr $(on "$any" nr), surplus $(on "$any" surplus)"
+		return 1
+	done
 	for counter in nr free surplus; do
 		[ "$(pool $counter)" = "$(sum $counter)" ] || {
 			ktap_print_msg "$counter: $(pool $counter), but nodes: $(sum $counter)"
@@ -535,9 +540,26 @@ in_use()
 	has 0 && [ $status = 0 ]
 }
 
-# Allocations of the writer and of helpers fail, also those for the memory map.
+# Pages that become free while the pool shrinks are freed, and are no surplus pages.
+freed_meanwhile()
+{
+	for _ in 1 2 3 4 5 6 7 8; do
+		resize 200 && mount -t hugetlbfs nodev "$MNT" || return 1
+		fallocate -l $((200 * SIZE)) "$MNT/file"
+		rm "$MNT/file" &
+		resize 0
+		wait $!
+		umount "$MNT"
+		has 0 || return 1
+	done
+}
+
+# Allocations of the writer and of helpers fail, also those for the memory map, while
+# pages of the last node are in use.
 fail_allocations()
 {
+	mount -t hugetlbfs nodev "$MNT" && resize_node "$full" 64 &&
+		fallocate -l $((64 * SIZE)) "$MNT/file" || return 1
 	for fault in "probability 10" "interval 1" "times -1" "min-order 0" \
 		"task-filter 1" "verbose 0" "ignore-gfp-wait N"; do
 		echo "${fault#* }" >"$FAULTS/${fault% *}" || return 1
@@ -557,6 +579,7 @@ fail_allocations()
 	done
 	ktap_print_msg "at the end: $grown pages, then $(pool nr), surplus $(pool surplus)"
 	echo 0 >"$FAULTS/probability"
+	umount "$MNT"
 	resize 500
 	resize 0 && has 0
 }
@@ -626,6 +649,7 @@ test_pools()
 	test_if limits "the limit of the writer's cgroup" group_limit
 	test_if true "pages in use and reserved pages stay" in_use
 	test_if true "users of pages during changes" concurrent
+	test_if several_cpus "pages that are freed during changes" freed_meanwhile
 	test_if several_cpus "helpers that leave during changes" leaving_helpers
 	test_if true "SIGTERM ends a growth" interrupted TERM
 	test_if true "SIGKILL ends a growth" interrupted KILL
@@ -681,14 +705,14 @@ fi 2>/dev/null
 if [ -n "$before_hvo" ]; then
 	# shellcheck disable=SC2086 # a list
 	set -- ${HVO_STATES:-0 1}
-	ktap_set_plan $((22 * $#))
+	ktap_set_plan $((23 * $#))
 	for hvo; do
 		echo "$hvo" >$HVO
 		what="HVO $hvo"
 		test_pools
 	done
 else
-	ktap_set_plan 22
+	ktap_set_plan 23
 	hvo=0
 	what="no HVO"
 	test_pools
