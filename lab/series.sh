@@ -128,16 +128,32 @@ replace_line() { # LINE BY
 	LINE=$1 BY=$2 awk '$0 == ENVIRON["LINE"] { $0 = ENVIRON["BY"] } { print }'
 }
 
-# Put one whole file of ours into the index
-add_whole_file() { # PATCH FILE
-	local mode=100644 blob
+# The lines that put these files of ours into the index
+index_lines() { # FILE...
+	local file mode=()
 
-	[ -f "$SERIES_TOP/$2" ] || die "$1 names New-file: $2, which is not there"
-	[ -z "$(in_tree ls-files --cached -- "$2")" ] ||
-		die "$1 brings $2 as a new file, but the base or an earlier patch has it"
-	[ ! -x "$SERIES_TOP/$2" ] || mode=100755
-	blob=$(in_tree hash-object --no-filters -w "$SERIES_TOP/$2")
-	in_tree update-index --add --cacheinfo "$mode,$blob,$2"
+	cd "$SERIES_TOP"
+	for file; do
+		if [ -x "$file" ]; then mode+=(100755); else mode+=(100644); fi
+	done
+	paste -d ' \t' <(printf '%s\n' "${mode[@]}") \
+		<(realpath -s -- "$@" | in_tree hash-object --no-filters -w --stdin-paths) \
+		<(printf '%s\n' "$@")
+}
+
+# Put the whole files of ours that a patch names into the index
+add_whole_files() { # PATCH FILE...
+	local patch=$1 file present
+
+	shift
+	[ $# -gt 0 ] || return 0
+	for file; do
+		[ -f "$SERIES_TOP/$file" ] || die "$patch names New-file: $file, which is not there"
+	done
+	present=$(in_tree ls-files --cached -- "$@" | paste -sd, -)
+	[ -z "$present" ] ||
+		die "$patch brings $present as a new file, but the base or an earlier patch has it"
+	(index_lines "$@") | in_tree update-index --add --index-info
 }
 
 apply_hunks() { # PATCH-PATH
@@ -154,13 +170,12 @@ apply_hunks() { # PATCH-PATH
 
 # Commit one patch on top of PARENT, in the index GIT_INDEX_FILE; print the commit
 commit_patch() { # PATCH-PATH PARENT
-	local file
+	local files
 
 	[ -f "$1" ] || die "a series names ${1#"$SERIES_TOP/"}, which is not there"
 	[ -n "$(patch_subject "$1")" ] || die "$(basename "$1") has no Subject: line"
-	while read -r file; do
-		add_whole_file "$(basename "$1")" "$file"
-	done < <(patch_new_files "$1")
+	mapfile -t files < <(patch_new_files "$1")
+	add_whole_files "$(basename "$1")" "${files[@]}"
 	apply_hunks "$1"
 	patch_message "$1" | git stripspace |
 		in_tree commit-tree "$(in_tree write-tree)" -p "$2" -F -

@@ -90,11 +90,17 @@ void cfs_b_end_period(struct cfs_bandwidth *cfs_b)
 	cfs_b_repay(cfs_b, cfs_b->runtime - min(cfs_b->runtime, cfs_b->burst));
 }
 
-/* Called after @periods in which no runtime was used and the timer was inactive. */
-void cfs_b_end_idle(struct cfs_bandwidth *cfs_b, u64 periods)
+/*
+ * Called while the timer is inactive: no runtime was used in the periods that have ended.
+ * The timer expires at the end of this period.
+ */
+void cfs_b_end_idle(struct cfs_bandwidth *cfs_b)
 {
+	u64 periods;
+
 	lockdep_assert_held(&cfs_b->lock);
 
+	periods = hrtimer_forward_now(&cfs_b->period_timer, cfs_b->period);
 	if (!cfs_b->debt)
 		return;
 	/* Avoids an overflow. */

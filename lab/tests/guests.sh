@@ -62,6 +62,15 @@ require() { # LABEL SUITE
 		{ echo "not ok $1: no result matches '$2'"; failed=1; }
 }
 
+# Each line of the input
+require_each() { # LABEL
+	local test
+
+	while read -r test; do
+		require "$1" "$test"
+	done
+}
+
 uml() {
 	boot 'uml' "$(idle_guest)" uml 2
 	require 'uml' padata_mt
@@ -123,6 +132,13 @@ slab_reports() { # SELFTESTS
 	require 'qemu-debug qpw=1' 'caches are empty when they are destroyed$'
 }
 
+# CPU 3 is isolated and in remote mode
+remote_cpu() { # LABEL CONFIG GUEST PARAMETER
+	boot "$1" "$3" "$2" 4 \
+		"$4 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
+	require "$1" 'bound to an isolated CPU: no helper runs$'
+}
+
 # Lockdep and its like have nothing to say, unless there is something to say
 qemu-debug() {
 	local guest first
@@ -162,18 +178,14 @@ qemu-debug-long() {
 
 	guest=$(kselftest_guest qemu-debug)
 	slab_reports "$guest"
-	boot 'qemu-debug isolated' "$guest" qemu-debug 4 \
-		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
-	require 'qemu-debug isolated' 'bound to an isolated CPU: no helper runs$'
+	remote_cpu 'qemu-debug isolated' qemu-debug "$guest" kunit.enable=0
 	require 'qemu-debug isolated' 'drains leave no page lost or locked during CPU hotplug$'
 	require 'qemu-debug isolated' 'no charge is lost when CPUs go offline and online$'
 	boot 'qemu-debug jobs' "$guest" qemu-debug 4 \
 		'kunit.enable=0 TEST=padata:context.sh,padata:mems.sh,padata:cpuset.sh,padata:hotplug.sh'
 	require 'qemu-debug jobs' 'helpers charge memory to the caller.s group$'
 	require 'qemu-debug jobs' 'helpers give up when the OOM killer chooses the caller$'
-	boot 'qemu-debug bandwidth' "$guest" qemu-debug 4 \
-		'kunit.enable=0 TEST=padata:context_bw.sh,padata:context_v1.sh'
-	require 'qemu-debug bandwidth' 'helpers keep to the quota when it changes during a job$'
+	bandwidth qemu-debug "$guest"
 	hugetlb_pool qemu-debug "$guest" 1
 	require 'qemu-debug hugetlb pools, HVO 1' 'allocations that fail$'
 	gigantic_pages qemu-debug "$guest"
@@ -203,9 +215,7 @@ qemu-rt() {
 		'kunit.enable=0 TEST=qpw:partition.sh'
 	require 'qemu-rt partitions' 'the thread that drains keeps off isolated CPUs$'
 	require 'qemu-rt partitions' 'partitions during drains lose nothing$'
-	boot 'qemu-rt qpw=cpus:3' "$guest" qemu-rt 4 \
-		"kunit.enable=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
-	require 'qemu-rt qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
+	remote_cpu 'qemu-rt qpw=cpus:3' qemu-rt "$guest" kunit.enable=0
 	require 'qemu-rt qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. frees to the sheaves$'
 	require 'qemu-rt qpw=cpus:3' 'kfree_nolock.. makes progress at context switches during drains$'
@@ -262,9 +272,7 @@ qemu-kcsan() {
 	boot 'qemu-kcsan partitions' "$guest" qemu-kcsan 4 \
 		'kunit.autorun=0 ROUNDS=20 TEST=qpw:partition.sh'
 	require 'qemu-kcsan partitions' 'partitions during drains lose nothing$'
-	boot 'qemu-kcsan qpw=cpus:3' "$guest" qemu-kcsan 4 \
-		"kunit.autorun=0 qpw=cpus:3 init_on_free=1 $ISOLATED TEST=$QPW_TESTS,padata:isolation.sh"
-	require 'qemu-kcsan qpw=cpus:3' 'bound to an isolated CPU: no helper runs$'
+	remote_cpu 'qemu-kcsan qpw=cpus:3' qemu-kcsan "$guest" kunit.autorun=0
 	require 'qemu-kcsan qpw=cpus:3' 'flush_buffers does not disturb CPU 3$'
 	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not disturb CPU 3$'
 	require 'qemu-kcsan qpw=cpus:3' 'destroy_cache does not wait for a SCHED_FIFO task$'
@@ -290,16 +298,29 @@ hugetlb() {
 	END
 }
 
+# The quota of CPU groups, in both versions of the controller
+bandwidth() { # CONFIG GUEST
+	boot "$1 bandwidth" "$2" "$1" 4 \
+		'kunit.enable=0 TEST=padata:context_bw.sh,padata:context_v1.sh'
+	require_each "$1 bandwidth" <<-END
+		helpers keep to the quota when it changes during a job$
+		helpers do not cause other tasks to be throttled$
+		helpers keep to the quota of the group$
+	END
+}
+
 # Pools of hugetlb pages on two nodes, at run time
 hugetlb_pool() { # CONFIG GUEST HVO
 	local label="$1 hugetlb pools, HVO $3"
 
 	NODES=2 TIMEOUT=1800 boot "$label" "$2" "$1" 4 \
 		"kunit.enable=0 HVO_STATES=$3 TEST=padata:hugetlb_pool.sh"
-	require "$label" 'the spread is that of one thread$'
-	require "$label" 'several threads$'
-	require "$label" 'TLBs are flushed as rarely as possible$'
-	require "$label" 'the cpuset of the writer$'
+	require_each "$label" <<-END
+		the spread is that of one thread$
+		several threads$
+		TLBs are flushed as rarely as possible$
+		the cpuset of the writer$
+	END
 }
 
 # Nodes with CPUs of their own
@@ -314,18 +335,16 @@ nodes() { # GUEST
 
 # Pages of 1 GiB exist only if memory was set aside at boot
 gigantic_pages() { # CONFIG GUEST
-	local test label="$1 gigantic pages"
+	local label="$1 gigantic pages"
 
 	MEM=6G TIMEOUT=1800 boot "$label" "$2" "$1" 4 \
 		'kunit.enable=0 hugepagesz=1G hugepages=2 TEST=padata:clear.sh'
-	while read -r test; do
-		require "$label" "$test\$"
-	done <<-END
-		private page: several threads clear it
-		fallocate: several threads clear the page
-		SIGKILL during a page fault ends the task and frees the page
-		SIGSTOP during a page fault stops the task; the page is clear
-		a page of 2 MiB is cleared without a job
+	require_each "$label" <<-END
+		private page: several threads clear it$
+		fallocate: several threads clear the page$
+		SIGKILL during a page fault ends the task and frees the page$
+		SIGSTOP during a page fault stops the task; the page is clear$
+		a page of 2 MiB is cleared without a job$
 	END
 }
 
@@ -364,7 +383,7 @@ one_cpu() { # CONFIG
 }
 
 qemu() {
-	local guest setting test
+	local guest setting
 
 	guest=$(kselftest_guest qemu)
 	boot 'qemu' "$guest" qemu 4
@@ -377,9 +396,7 @@ qemu() {
 	require 'qemu' trace_trylock
 	require 'qemu' others_exclude_nmi
 	require 'qemu' lru_drain
-	while read -r test; do
-		require 'qemu' "$test"
-	done <<-END
+	require_each 'qemu' <<-END
 		no node used more threads than allowed
 		caller not bound: at least two helpers run
 		pmt_test_becomes_rt
@@ -406,11 +423,7 @@ qemu() {
 		unloading is safe while helpers start
 		unloading is safe while helpers leave
 	END
-	boot 'qemu bandwidth' "$guest" qemu 4 \
-		'kunit.enable=0 TEST=padata:context_bw.sh,padata:context_v1.sh'
-	require 'qemu bandwidth' 'helpers keep to the quota when it changes during a job$'
-	require 'qemu bandwidth' 'helpers do not cause other tasks to be throttled$'
-	require 'qemu bandwidth' 'helpers keep to the quota of the group$'
+	bandwidth qemu "$guest"
 	boot 'qemu isolcpus=domain,3' "$guest" qemu 4 \
 		'kunit.enable=0 isolcpus=domain,3 TEST=padata:isolation.sh'
 	require 'qemu isolcpus=domain,3' 'bound to an isolated CPU: no helper runs$'

@@ -17,7 +17,7 @@ touched() { in_tree diff --name-only --no-renames "$base" series -- "$@"; }
 
 # These topics in this order on the base, without a commit for each patch: prints the tree
 tree_of() { # TOPIC...
-	local patches entry
+	local patches files entry
 	local -x GIT_INDEX_FILE=$T/index
 
 	identity
@@ -25,19 +25,9 @@ tree_of() { # TOPIC...
 	in_tree read-tree "$base"
 	for entry in "${patches[@]}"; do patch_diff "$entry"; done | name_sender |
 		in_tree apply --cached --whitespace=nowarn -
-	add_whole_files "${patches[@]}"
+	mapfile -t files < <(for entry in "${patches[@]}"; do patch_new_files "$entry"; done)
+	add_whole_files 'the series' "${files[@]}"
 	in_tree write-tree
-}
-
-add_whole_files() { # PATCH...
-	local files
-
-	mapfile -t files < <(for patch; do patch_new_files "$patch"; done)
-	in_tree update-index --add --index-info < <(
-		cd "$TOP"
-		paste -d ' ' <(stat -c %A "${files[@]}" | sed '/x$/c 100755' | sed '/^-/c 100644') \
-			<(realpath -s "${files[@]}" | in_tree hash-object --no-filters -w --stdin-paths) |
-			paste -d '\t' - <(printf '%s\n' "${files[@]}"))
 }
 
 # Everything the series is stored in, as checksums

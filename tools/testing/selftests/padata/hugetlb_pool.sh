@@ -13,6 +13,7 @@
 HVO=/proc/sys/vm/hugetlb_optimize_vmemmap
 NODES=/sys/devices/system/node
 SET=$CGROUPS/hugetlb_pool_test
+POLICY=$DIR/with_policy
 FAULTS=/sys/kernel/debug/fail_page_alloc
 
 # Whether several threads run at the same time, and when a signal arrives, is a matter of
@@ -347,25 +348,33 @@ uneven_spread()
 	uneven 0 && uneven "$MAX"
 }
 
+# in_set COMMAND...: run it in the cgroup
+in_set()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$SET" "$@"
+}
+
+# resize_with SIZE COMMAND...: the command runs a shell that resizes the pool.  The memory
+# policy of the shell is heeded.
+resize_with()
+{
+	target=$1
+	shift
+	# shellcheck disable=SC2016 # for the other shell
+	"$@" sh -c 'echo "$1" >"$2/nr_hugepages_mempolicy"' sh "$target" "$POOL"
+}
+
 # In a cpuset with one node, also what helpers allocate is on that node.
 in_cpuset()
 {
 	size=$((LARGE / nr_nodes))
 	for node in $nodes; do
 		echo "$node" >"$SET/cpuset.mems"
-		sh -c 'echo 0 >"$0/cgroup.procs"; echo "$1" >"$2"' \
-			"$SET" $size "$POOL/nr_hugepages"
+		in_set sh -c "echo $size >$POOL/nr_hugepages"
 		ktap_print_msg "allowed: node $node, pages: $(spread)"
 		has $size && [ "$(on "$node" nr)" = $size ] && resize 0 || return 1
 	done
-}
-
-# with_policy MODE NODES SIZE: resize the pool with this memory policy, where that is
-# heeded
-with_policy()
-{
-	# shellcheck disable=SC2016 # for the other shell
-	"$DIR/with_policy" "$1" "$2" sh -c 'echo "$1" >"$2/nr_hugepages_mempolicy"' sh "$3" "$POOL"
 }
 
 # Pages come to the nodes of the policy, and go from them.
@@ -373,9 +382,9 @@ bound()
 {
 	size=$((LARGE / nr_nodes))
 	for node in $nodes; do
-		with_policy bind "$node" $size && has $size && [ "$(on "$node" nr)" = $size ] &&
-			resize 0 && resize $LARGE && with_policy bind "$node" $((LARGE - 100)) ||
-			return 1
+		resize_with $size "$POLICY" bind "$node" && has $size &&
+			[ "$(on "$node" nr)" = $size ] && resize 0 && resize $LARGE &&
+			resize_with $((LARGE - 100)) "$POLICY" bind "$node" || return 1
 		ktap_print_msg "100 pages less on node $node: $(spread)"
 		has $((LARGE - 100)) && [ "$(on "$node" nr)" = $((size - 100)) ] &&
 			resize 0 || return 1
@@ -394,40 +403,31 @@ interleaved_and_local()
 {
 	list=$(echo "$nodes" | paste -s -d , -)
 	# shellcheck disable=SC2046 # words are wanted
-	with_policy interleave "$list" 333 && has 333 && even 333 $(spread) && resize 0 || return 1
+	resize_with 333 "$POLICY" interleave "$list" && has 333 && even 333 $(spread) &&
+		resize 0 || return 1
 	for node in $(nodes_with_cpus); do
 		cpu=$(cpus "$(contents "$NODES/node$node/cpulist")" | head -n 1)
-		# shellcheck disable=SC2016 # for the other shell
-		taskset -c "$cpu" "$DIR/with_policy" local '' sh -c \
-			'echo 100 >"$1/nr_hugepages_mempolicy"' sh "$POOL"
+		resize_with 100 taskset -c "$cpu" "$POLICY" local ''
 		ktap_print_msg "local to CPU $cpu of node $node: $(spread)"
 		has 100 && [ "$(on "$node" nr)" = 100 ] && resize 0 || return 1
 	done
 }
 
-# in_set COMMAND...: run it in the cgroup
-in_set()
-{
-	# shellcheck disable=SC2016 # for the other shell
-	sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$SET" "$@"
-}
-
 # A group is charged for the pages that it uses, not for those that it adds to the pool.
 group_limit()
 {
-	limit=$SET/hugetlb.$((SIZE / 1048576))MB
 	[ ! -e "$SET/cpuset.mems" ] || cat "$CGROUPS/cpuset.mems.effective" >"$SET/cpuset.mems"
-	echo $((2 * SIZE)) >"$limit.max" || return 1
+	echo $((2 * SIZE)) >"$LIMIT.max" || return 1
 	in_set sh -c "echo $LARGE >$POOL/nr_hugepages"
-	has $LARGE && [ "$(contents "$limit.current")" = 0 ] || return 1
+	has $LARGE && [ "$(contents "$LIMIT.current")" = 0 ] || return 1
 	mount -t hugetlbfs nodev "$MNT" || return 1
 	in_set fallocate -l $((2 * SIZE)) "$MNT/a" && ! in_set fallocate -l $SIZE "$MNT/b"
 	status=$?
-	used=$(contents "$limit.current")
+	used=$(contents "$LIMIT.current")
 	umount "$MNT"
-	ktap_print_msg "charged: $used bytes, then $(contents "$limit.current")"
+	ktap_print_msg "charged: $used bytes, then $(contents "$LIMIT.current")"
 	[ $status = 0 ] && [ "$used" = $((2 * SIZE)) ] &&
-		[ "$(contents "$limit.current")" = 0 ] && has $LARGE && resize 0 && has 0
+		[ "$(contents "$LIMIT.current")" = 0 ] && has $LARGE && resize 0 && has 0
 }
 
 # interrupt SIGNAL MS: send it after 200 ms to a task that begins to grow the pool
@@ -619,7 +619,7 @@ several_nodes_and_cpusets()
 
 limits()
 {
-	[ -e "$SET/hugetlb.$((SIZE / 1048576))MB.max" ]
+	[ -e "$LIMIT.max" ]
 }
 
 can_fail_allocations()
@@ -674,6 +674,7 @@ ktap_print_header
 SIZE=$(($(meminfo Hugepagesize) * 1024))
 NAME=hugepages-$((SIZE / 1024))kB
 POOL=/sys/kernel/mm/hugepages/$NAME
+LIMIT=$SET/hugetlb.$((SIZE / 1048576))MB
 [ -d "$POOL" ] || skip "requires CONFIG_HUGETLBFS"
 [ "$(pool nr)" = 0 ] || skip "the pool is not empty"
 
