@@ -132,7 +132,7 @@ replace_line() { # LINE BY
 index_lines() { # FILE...
 	local file mode=()
 
-	cd "$SERIES_TOP"
+	cd "$SERIES_TOP" || return
 	for file; do
 		if [ -x "$file" ]; then mode+=(100755); else mode+=(100644); fi
 	done
