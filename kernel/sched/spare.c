@@ -9,19 +9,22 @@
  * A kernel thread in the root group that works for a task is not limited by the
  * bandwidth of the task's groups.  Before each piece of work, such a thread takes
  * runtime from the task's group and from all groups above it, and it does not work
- * if one of them has none to spare.  Spare is what would otherwise expire at the end
- * of the period:
+ * if one of them has none to spare.
  *
- *  - The tasks of the group could not use it, even if they ran on all CPUs until
- *    then.
- *  - cpu.max.burst does not carry it into the next period.
+ * Spare is what the tasks of the group left unused in the last period and what
+ * cpu.max.burst did not carry into this one.  It has expired for the tasks, so none
+ * of them is throttled because a thread takes it.  At the end of this period it
+ * expires for threads, too.  So in any number of periods, the tasks and the threads
+ * together use no more than the quota of as many periods and one more.
  *
- * So runtime becomes spare towards the end of a period, and no task is throttled
- * because a thread has taken runtime.
+ * The periods of a group and of the groups above it begin at different times.  That
+ * is why what is spare in one of them must last until the others have something to
+ * spare.
  *
  * *Debt.*  A thread that has used more runtime than it took owes the rest to the
- * groups.  Debt reduces spare runtime, but not what the tasks of the group may use.
- * It is repaid by runtime that expires, also in periods in which the group is idle.
+ * groups.  Debt is repaid by runtime that expires, also in periods in which the group
+ * is idle, and that is then not spare.  Debt does not reduce what the tasks of the
+ * group may use.
  *
  * *Locks.*  cfs_bandwidth.lock protects all of this for one group.  No two of these
  * locks nest.  A task holds its group, and the group those above it.  A group that
@@ -30,8 +33,7 @@
  */
 
 #include <linux/cleanup.h>
-#include <linux/cpumask.h>
-#include <linux/hrtimer_bases.h>
+#include <linux/hrtimer.h>
 #include <linux/lockdep.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -41,44 +43,13 @@
 
 #include "sched.h"
 
-/*
- * What the tasks of the group could use in @left nanoseconds, the rest of the period.  A
- * CPU may have used a tick that is not yet accounted, and it takes a slice of which it may
- * use nothing.
- */
-static u64 cfs_b_keep(u64 left)
+/* Runtime of one period or of several has expired. */
+static void cfs_b_expire(struct cfs_bandwidth *cfs_b, u64 ns)
 {
-	return (left + TICK_NSEC + sched_cfs_bandwidth_slice()) * num_online_cpus();
-}
+	u64 repaid = min(cfs_b->debt, ns);
 
-static u64 cfs_b_spare(struct cfs_bandwidth *cfs_b)
-{
-	s64 left;
-	u64 keep;
-
-	lockdep_assert_held(&cfs_b->lock);
-
-	if (cfs_b->quota == RUNTIME_INF)
-		return U64_MAX;
-	/* These are about to give runtime to tasks that are throttled. */
-	if (hrtimer_callback_running(&cfs_b->period_timer) ||
-	    cfs_b->slack_started ||
-	    hrtimer_callback_running(&cfs_b->slack_timer))
-		return 0;
-	/* The group may be idle, and only this timer refills its runtime. */
-	start_cfs_bandwidth(cfs_b);
-	/* Until a timer that is late runs, tasks use the runtime that is left. */
-	left = ktime_to_ns(hrtimer_expires_remaining(&cfs_b->period_timer));
-	if (left <= 0)
-		return 0;
-	keep = cfs_b->burst + cfs_b->debt + cfs_b_keep(left);
-
-	return cfs_b->runtime - min(cfs_b->runtime, keep);
-}
-
-static void cfs_b_repay(struct cfs_bandwidth *cfs_b, u64 ns)
-{
-	cfs_b->debt -= min(cfs_b->debt, ns);
+	cfs_b->debt -= repaid;
+	cfs_b->spare = min(ns - repaid, cfs_b->quota);
 }
 
 /* Called before the runtime is refilled. */
@@ -87,7 +58,7 @@ void cfs_b_end_period(struct cfs_bandwidth *cfs_b)
 	lockdep_assert_held(&cfs_b->lock);
 
 	/* What the burst does not carry over expires. */
-	cfs_b_repay(cfs_b, cfs_b->runtime - min(cfs_b->runtime, cfs_b->burst));
+	cfs_b_expire(cfs_b, cfs_b->runtime - min(cfs_b->runtime, cfs_b->burst));
 }
 
 /*
@@ -101,11 +72,33 @@ void cfs_b_end_idle(struct cfs_bandwidth *cfs_b)
 	lockdep_assert_held(&cfs_b->lock);
 
 	periods = hrtimer_forward_now(&cfs_b->period_timer, cfs_b->period);
-	if (!cfs_b->debt)
+	if (!periods)
 		return;
-	/* Avoids an overflow. */
-	periods = min(periods, div64_u64(cfs_b->debt, cfs_b->quota) + 1);
-	cfs_b_repay(cfs_b, periods * cfs_b->quota);
+	/* Those that repay the debt and one more.  Avoids an overflow. */
+	periods = min(periods, div64_u64(cfs_b->debt, cfs_b->quota) + 2);
+	cfs_b_expire(cfs_b, periods * cfs_b->quota);
+}
+
+/* Called when the quota has changed. */
+void cfs_b_limit_spare(struct cfs_bandwidth *cfs_b)
+{
+	lockdep_assert_held(&cfs_b->lock);
+
+	cfs_b->spare = min(cfs_b->spare, cfs_b->quota);
+	if (cfs_b->quota == RUNTIME_INF)
+		cfs_b->debt = 0;
+}
+
+static u64 cfs_b_spare(struct cfs_bandwidth *cfs_b)
+{
+	lockdep_assert_held(&cfs_b->lock);
+
+	if (cfs_b->quota == RUNTIME_INF)
+		return U64_MAX;
+	/* The group may be idle, and only this timer ends its periods. */
+	start_cfs_bandwidth(cfs_b);
+
+	return cfs_b->spare;
 }
 
 /* Avoids the lock of the many groups without a quota. */
@@ -153,9 +146,8 @@ static bool tg_take_runtime(struct task_group *tg, u64 ns)
 	spare = cfs_b_spare(cfs_b);
 	if (spare < ns)
 		return false;
-	if (spare == U64_MAX)
-		return true;
-	cfs_b->runtime -= ns;
+	if (spare != U64_MAX)
+		cfs_b->spare -= ns;
 
 	return true;
 }
@@ -185,7 +177,7 @@ bool task_group_take_runtime(struct task_struct *p, u64 ns)
 	guard(rcu)();
 	/*
 	 * If another thread takes the runtime of a group first, what was taken from
-	 * the groups below it is lost to such threads until the next refill.
+	 * the groups below it is lost.
 	 */
 	for (tg = READ_ONCE(p->sched_task_group); tg->parent; tg = tg->parent)
 		if (!tg_take_runtime(tg, ns))
@@ -197,15 +189,18 @@ bool task_group_take_runtime(struct task_struct *p, u64 ns)
 static void tg_owe_runtime(struct task_group *tg, u64 ns)
 {
 	struct cfs_bandwidth *cfs_b = &tg->cfs_bandwidth;
+	u64 repaid;
 
 	guard(raw_spinlock_irqsave)(&cfs_b->lock);
 
 	/* The limit may just have been removed. */
 	if (cfs_b->quota == RUNTIME_INF)
 		return;
-	/* Periods that ended before now do not repay this. */
+	/* What expired before now repays this only as far as it is spare. */
 	start_cfs_bandwidth(cfs_b);
-	cfs_b->debt += ns;
+	repaid = min(cfs_b->spare, ns);
+	cfs_b->spare -= repaid;
+	cfs_b->debt += ns - repaid;
 }
 
 /**
