@@ -29,8 +29,8 @@
  * is not lifted above the weight of the group.
  *
  * *Bandwidth.*  Before each chunk a helper takes some runtime from the groups of the
- * outermost main thread.  It gets only runtime that their tasks left
- * unused, see kernel/sched/spare.c, and it leaves if there is not enough.  What the chunk has used
+ * outermost main thread.  It gets only runtime that their tasks left unused, see
+ * kernel/sched/spare.c, and it leaves if there is not enough.  What the chunk has used
  * in addition, the helper takes before its next chunk, or owes to the groups when it
  * leaves.  After each of its own chunks the main thread sends as many helpers as there
  * is runtime for.

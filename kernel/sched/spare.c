@@ -14,8 +14,9 @@
  * Spare is what the tasks of the group left unused in the last period and what
  * cpu.max.burst did not carry into this one.  It has expired for the tasks, so none
  * of them is throttled because a thread takes it.  At the end of this period it
- * expires for threads, too.  So in any number of periods, the tasks and the threads
- * together use no more than the quota of as many periods and one more.
+ * expires for threads, too.  So in any number of periods, threads take no more than
+ * what the tasks left unused in these periods and in the one before.  A group that gets
+ * a limit has one quota to spare.
  *
  * The periods of a group and of the groups above it begin at different times.  That
  * is why what is spare in one of them must last until the others have something to
@@ -62,8 +63,8 @@ void cfs_b_end_period(struct cfs_bandwidth *cfs_b)
 }
 
 /*
- * Called while the timer is inactive: no runtime was used in the periods that have ended.
- * The timer expires at the end of this period.
+ * Called before the timer is started.  In the periods that ended while it was inactive,
+ * no runtime was used.
  */
 void cfs_b_end_idle(struct cfs_bandwidth *cfs_b)
 {
