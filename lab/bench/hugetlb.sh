@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Pools of hugetlb pages that are resized, and pages of 1 GiB that are cleared: how many
+# instructions a few pages take (see icount.sh), and what helpers gain. hugetlb/guest.c runs
+# in the guests. The samples go to build/log/bench-hugetlb.lines, one a line;
+# hugetlb/summary.jq makes results/hugetlb.json of them, and hugetlb/table.jq a table of what
+# was reached.
+#
+# Times are emulated. Those with helpers and without are neighbours in the same guest, and
+# what counts is the median of their ratios; guests of both kernels are booted by turns. Two
+# threads that clear memory gain what two plain bound threads gain with memset(), no more.
+# Other work on the host spoils what needs two CPUs at a time.
+#
+# RUNS= is how many samples are taken, a third of it of pages of 1 GiB.
+
+. "$(dirname "$0")/../common.sh"
+# shellcheck source=../measure.sh
+. "$LAB/measure.sh"
+# shellcheck source=../icount.sh
+. "$LAB/icount.sh"
+
+RUNS=${RUNS:-21}
+TURNS=3
+PAGES=6000	# a job takes some time to gain helpers
+SOURCE=$LAB/bench/hugetlb
+OBJECTS=$ROOM/bench/hugetlb
+lines=$LOG/bench-hugetlb.lines
+results=$TOP/results/hugetlb.json
+
+build() {
+	say "bench hugetlb: building"
+	CONFIG=qemu-bench "$LAB/kernel.sh"
+	CONFIG=qemu-bench SERIES=none "$LAB/kernel.sh"
+	CONFIG=qemu "$LAB/kernel.sh"
+	CONFIG=qemu SERIES=none "$LAB/kernel.sh"
+	mkdir -p "$OBJECTS"
+	gcc -O2 -Wall -Wextra -static -pthread -o "$OBJECTS/guest" "$SOURCE/guest.c"
+}
+
+# A guest that runs this command
+root() { # NAME COMMAND
+	local root=$OBJECTS/root-$1
+
+	rm -rf "$root"
+	mkdir -p "$root"
+	cp "$OBJECTS/guest" "$root/bench"
+	printf '#!/bin/sh\nexec /bench %s\n' "$2" >"$root/run"
+	chmod +x "$root/run"
+	echo "$root"
+}
+
+keep() { # NAME KERNEL
+	sed "s/^/$2 /" "$LOG/$1.output" >>"$lines"
+}
+
+count_instructions() { # KERNEL
+	local name=bench-hugetlb-instructions-$1
+
+	say "bench hugetlb: instructions, $1"
+	icount_boot "$name" "$1" "$(root instructions "instructions $RUNS")" 1
+	keep "$name" "$1"
+}
+
+take_times() { # KERNEL WHAT MEMORY COMMAND [boot parameters]
+	local name=bench-hugetlb-$2-$1 series=
+
+	[ "$1" = patched ] || series=none
+	say "bench hugetlb: $2, $1"
+	SERIES=$series OUT='' CONFIG=qemu NAME=$name GUEST=$(root "$2" "$4") SMP=2 MEM=$3 \
+		CMDLINE="kunit.enable=0 ${5:-}" TIMEOUT=600 "$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 ||
+		die "the guest '$name' failed: $(tail -n1 "$LOG/$name.boot")"
+	keep "$name" "$1"
+}
+
+run_all() {
+	local kernel turn
+
+	for kernel in unpatched patched; do count_instructions $kernel; done
+	for ((turn = 0; turn < TURNS; turn++)); do
+		for kernel in unpatched patched; do
+			NODES=2 take_times $kernel pool 16G "pool $PAGES $((RUNS / TURNS))"
+		done
+	done
+	for kernel in unpatched patched; do
+		take_times $kernel clear 6G "clear $((RUNS / TURNS))" 'hugepagesz=1G hugepages=1'
+	done
+}
+
+draw() {
+	jq -r '.pools[], .clears[] | [.name, .ratio.median, .ratio.q1, .ratio.q3] | @tsv' "$results" \
+		>"$LOG/bench-hugetlb.dat"
+	gnuplot <<-END
+		set terminal svg size 900,420 font "sans-serif,13" background "white" noenhanced
+		set output "$TOP/results/hugetlb.svg"
+		set title "Two threads against one, medians and quartiles (emulated)"
+		set datafile separator "\t"
+		set ylabel "times as fast as max_helpers=0"
+		set yrange [0:2.25]
+		set xrange [-0.6:*]
+		set grid ytics
+		set style fill solid 0.6
+		set boxwidth 0.6
+		set bmargin 3
+		unset key
+		plot "$LOG/bench-hugetlb.dat" using 0:2:3:4:xtic(1) with boxerrorbars lc rgb "#3465a4"
+	END
+}
+
+mkdir -p "$LOG" "$OBJECTS" "$TOP/results"
+build
+load=$(load_now)
+: >"$lines"
+run_all
+summarise "$SOURCE/summary.jq" "$load" --arg pages "$PAGES" <"$lines" >"$results"
+draw
+jq -r -f "$SOURCE/table.jq" "$results"
+say "results/hugetlb.json, results/hugetlb.svg"

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# results/hugetlb.json for the README
+
+def missed: if . then "" else ", **missed**" end;
+def ms: . / 1e6 | round;
+def hvo: if . == 1 then "on" else "off" end;
+def percent: (. - 1) * 1000 | round / 10 | if . > 0 then "+\(.)%" else "\(.)%" end;
+def of($what; $hvo; $pages): .instructions[] |
+	select(.what == $what and .hvo == $hvo and .pages == $pages) |
+	"\(.unpatched) → \(.patched) (\(.ratio | percent))";
+
+. as $all |
+"Pools of 2 MiB pages on two nodes, and pages of 1 GiB; 2 CPUs (\(.date), \(.machine), load before and after \(.load), commit \(.commit)):",
+"",
+"| work | unpatched | one thread | with a helper | gain; quartiles |",
+"|---|---|---|---|---|",
+(.pools[] | "| \(.what) by \($all.pages) pages, HVO \(.hvo | hvo) | \(.unpatched_ns.median | ms) ms | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) |"),
+(.clears[] | "| \({ fault: "page fault, 1 GiB", fallocate: "fallocate(), 1 GiB", memset: "memset() of 1 GiB, plain threads" }[.what]) | \(if .what == "memset" then "–" else "\(.unpatched_ns.median | ms) ms" end) | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) |"),
+"",
+"Instructions, unpatched → patched (exact):",
+"",
+"| pages | grow, HVO off | grow, HVO on | shrink, HVO off | shrink, HVO on |",
+"|---|---|---|---|---|",
+((.instructions | map(select(.what == "grow").pages) | unique[]) as $n |
+	"| \($n) | \($all | of("grow"; 0; $n)) | \($all | of("grow"; 1; $n)) | \($all | of("shrink"; 0; $n)) | \($all | of("shrink"; 1; $n)) |"),
+"",
+"A page fault of 2 MiB: \(of("fault"; 0; 1)); fallocate() of 2 MiB: \(of("fallocate"; 0; 1)); a file of 4 KiB: \(of("file"; 0; 1)).",
+"Goals reached: \([.goals[].reached | select(.)] | length) of \(.goals | length)\(.goals | to_entries | map(select(.value.reached | not) | "\(.key), \(.value.value) (\(.value.goal))") | if . == [] then "." else "; missed: \(join("; "))." end)"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Lines of samples, as hugetlb.sh gathers them, to one object of figures and goals. A line
+# is a kernel, a benchmark and its words and numbers; times are in nanoseconds.
+
+def quantile($q): sort | .[((length - 1) * $q) | round];
+def median: quantile(0.5);
+def places($n): pow(10; $n) as $p | . * $p | round / $p;
+def spread: { n: length, median: median, q1: quantile(0.25), q3: quantile(0.75) } |
+	map_values(places(3));
+def goal($value; $limit; $reached): { value: $value, goal: $limit, reached: $reached };
+
+def of($what): map(select(.[1] == $what));
+def ns: map(.[-1] | tonumber);
+
+# kernel, what, HVO, pages, count
+def instructions:
+	map({ kernel: .[0], what: .[2], hvo: (.[3] | tonumber), pages: (.[4] | tonumber),
+	      count: (.[5] | tonumber) }) |
+	group_by([.what, .hvo, .pages]) | map(
+		(map(select(.kernel == "unpatched").count) | first) as $unpatched |
+		(map(select(.kernel == "patched").count) | first) as $patched |
+		(.[0] | del(.kernel, .count)) +
+		{ unpatched: $unpatched, patched: $patched, ratio: ($patched / $unpatched | places(4)) });
+
+# The n-th samples with helpers and without are neighbours
+def gain:
+	(map(select(.[0] == "patched" and .[-2] == "alone")) | ns) as $alone |
+	(map(select(.[0] == "patched" and .[-2] == "helpers")) | ns) as $helpers |
+	(map(select(.[0] == "unpatched" and .[-2] == "alone")) | ns) as $unpatched |
+	{ alone_ns: ($alone | spread), helpers_ns: ($helpers | spread),
+	  unpatched_ns: ($unpatched | spread),
+	  ratio: ([range($alone | length) | $alone[.] / $helpers[.]] | spread),
+	  alone_to_unpatched: (($alone | median) / ($unpatched | median) | places(3)) };
+
+# kernel, pool, HVO, what, who, ns
+def pools:
+	group_by([.[3], .[2]]) | map({ what: .[0][3], hvo: (.[0][2] | tonumber),
+		name: "\(.[0][3]), HVO \(if .[0][2] == "1" then "on" else "off" end)" } + gain);
+
+# kernel, clear, what, who, ns
+def clears: map(select(.[3] != "warm")) | group_by(.[2]) | map({ what: .[0][2], name: .[0][2] } + gain);
+
+[inputs | split(" ")] as $all |
+($all | of("instructions") | instructions) as $instructions |
+($all | of("pool") | pools) as $pools |
+($all | of("clear") | clears) as $clears |
+($clears[] | select(.what == "memset").ratio.median) as $plain |
+{ benchmark: "pools of hugetlb pages, and pages of 1 GiB that are cleared",
+  unit: "instructions; ns",
+  kind: "instructions are exact; times are emulated: compare within this file only",
+  machine: $machine, load: $load, base: $base, commit: $commit, date: $date,
+  pages: ($pages | tonumber), instructions: $instructions, pools: $pools, clears: $clears,
+  goals: (
+	($pools | map({ key: "\(.what), HVO \(.hvo): two threads against one",
+		value: goal(.ratio.median; ">= 1.7"; .ratio.median >= 1.7) })) +
+	($pools | map({ key: "\(.what), HVO \(.hvo): one thread against unpatched, time",
+		value: goal(.alone_to_unpatched; "<= 1.03"; .alone_to_unpatched <= 1.03) })) +
+	($clears | map(select(.what != "memset") | { key: "\(.what) of 1 GiB: two threads against one",
+		value: goal(.ratio.median; ">= 0.95 of \($plain)"; .ratio.median >= 0.95 * $plain) })) +
+	($instructions | map(select(.pages == 1) | {
+		key: "\(.what)\(if .what | IN("grow", "shrink") then ", HVO \(.hvo)" else "" end): instructions of one page",
+		value: goal(.ratio; "<= 1.01"; .ratio <= 1.01) })) | from_entries) }
