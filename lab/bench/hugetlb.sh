@@ -22,7 +22,7 @@
 
 RUNS=${RUNS:-21}
 TURNS=3
-PAGES=6000	# a job takes some time to gain helpers
+PAGES=4000	# a job takes some time to gain helpers; no zone gets low on memory
 SOURCE=$LAB/bench/hugetlb
 OBJECTS=$ROOM/bench/hugetlb
 lines=$LOG/bench-hugetlb.lines
@@ -79,7 +79,7 @@ run_all() {
 	for kernel in unpatched patched; do count_instructions $kernel; done
 	for ((turn = 0; turn < TURNS; turn++)); do
 		for kernel in unpatched patched; do
-			NODES=2 take_times $kernel pool 16G "pool $PAGES $((RUNS / TURNS))"
+			NODES=2 take_times $kernel pool 20G "pool $PAGES $((RUNS / TURNS))"
 		done
 	done
 	for kernel in unpatched patched; do
