@@ -5,7 +5,7 @@
 def missed: if . then "" else ", **missed**" end;
 def ms: . / 1e6 | round;
 def hvo: if . == 1 then "on" else "off" end;
-def percent: (. - 1) * 1000 | round / 10 | if . > 0 then "+\(.)%" else "\(.)%" end;
+def percent: (. - 1) * 1000 | round / 10 + 0 | if . > 0 then "+\(.)%" else "\(.)%" end;
 def of($what; $hvo; $pages): .instructions[] |
 	select(.what == $what and .hvo == $hvo and .pages == $pages) |
 	"\(.unpatched) → \(.patched) (\(.ratio | percent))";
