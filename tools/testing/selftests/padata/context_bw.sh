@@ -118,13 +118,13 @@ lower()
 nested()
 {
 	set_quota "$A" 300
-	set_quota "$TOP" 100
+	set_quota "$TOP" 50
 	start_job become_in_a
 	sleep 0.5
 	measure "$TOP" 2
 	lift_quota "$TOP"
 	lift_quota "$A"
-	stop && within 100 1000 && [ "$began" -gt 0 ]
+	stop && within 50 1000 && [ "$used" -gt $((elapsed / 10)) ]
 }
 
 # Only helpers use runtime, while the caller sleeps for longer than a period.  It looks for
@@ -137,7 +137,7 @@ asleep()
 	measure "$A" 4
 	stop
 	lift_quota "$A"
-	within 200 1000 && [ "$began" -gt 0 ]
+	within 200 1000 && [ "$used" -gt $((elapsed / 20)) ]
 }
 
 # Nothing but helpers uses runtime for many periods, and they can never use all of it.
@@ -186,13 +186,13 @@ extreme()
 # Chunks take much longer than helpers pay for in advance.
 overdraw()
 {
-	set_quota "$A" 100
+	set_quota "$A" 50
 	start_job become_in_a us=100000 caller_ms=10
 	sleep 1
 	measure "$A" 6
 	stop
 	lift_quota "$A"
-	within 100 100000 && [ "$began" -gt 1 ]
+	within 50 100000 && [ "$used" -gt $((elapsed * 15 / 100)) ]
 }
 
 # While a group is idle, its quota pays for what helpers used, two seconds for each chunk.
