@@ -74,3 +74,21 @@ summarise() { # FILTER LOAD [arguments for jq]
 		--arg date "$(date -u +%Y-%m-%d)" \
 		--arg base "$(git -C "$TREE" log -1 --format=%s refs/lab/base)" "$@" -f "$filter"
 }
+
+# A part of `make bench`. Its script has functions: build, run_all, which adds samples to the
+# file $lines, one a line, and draw. $SOURCE, named like the part, has summary.jq and table.jq
+# shellcheck disable=SC2154 # the script has these variables
+bench_part() { # [arguments for jq]
+	local part load
+
+	part=$(basename "$SOURCE")
+	mkdir -p "$LOG" "$OBJECTS" "$TOP/results"
+	build
+	load=$(load_now)
+	: >"$lines"
+	run_all
+	summarise "$SOURCE/summary.jq" "$load" "$@" <"$lines" >"$results"
+	draw
+	jq -r -f "$SOURCE/table.jq" "$results"
+	say "results/$part.json, results/$part.svg"
+}

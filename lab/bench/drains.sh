@@ -108,12 +108,4 @@ draw() {
 	END
 }
 
-mkdir -p "$LOG" "$OBJECTS" "$TOP/results"
-build
-load=$(load_now)
-: >"$lines"
-run_all
-summarise "$SOURCE/summary.jq" "$load" --arg gcc "$(gcc -dumpfullversion)" <"$lines" >"$results"
-draw
-jq -r -f "$SOURCE/table.jq" "$results"
-say "results/drains.json, results/drains.svg"
+bench_part --arg gcc "$(gcc -dumpfullversion)"

@@ -20,8 +20,8 @@
 # shellcheck source=../icount.sh
 . "$LAB/icount.sh"
 
-RUNS=${RUNS:-21}
 TURNS=3
+RUNS=$(((${RUNS:-21} + TURNS - 1) / TURNS * TURNS))
 PAGES=4000	# a job takes some time to gain helpers; no zone gets low on memory
 SOURCE=$LAB/bench/hugetlb
 OBJECTS=$ROOM/bench/hugetlb
@@ -34,7 +34,6 @@ build() {
 	CONFIG=qemu-bench SERIES=none "$LAB/kernel.sh"
 	CONFIG=qemu "$LAB/kernel.sh"
 	CONFIG=qemu SERIES=none "$LAB/kernel.sh"
-	mkdir -p "$OBJECTS"
 	gcc -O2 -Wall -Wextra -static -pthread -o "$OBJECTS/guest" "$SOURCE/guest.c"
 }
 
@@ -103,16 +102,9 @@ draw() {
 		set boxwidth 0.6
 		set bmargin 3
 		unset key
-		plot "$LOG/bench-hugetlb.dat" using 0:2:3:4:xtic(1) with boxerrorbars lc rgb "#3465a4"
+		plot "$LOG/bench-hugetlb.dat" using 0:2:3:4:xtic(1) with boxerrorbars \\
+			lc rgb "#3465a4" title "gain"
 	END
 }
 
-mkdir -p "$LOG" "$OBJECTS" "$TOP/results"
-build
-load=$(load_now)
-: >"$lines"
-run_all
-summarise "$SOURCE/summary.jq" "$load" --arg pages "$PAGES" <"$lines" >"$results"
-draw
-jq -r -f "$SOURCE/table.jq" "$results"
-say "results/hugetlb.json, results/hugetlb.svg"
+bench_part --arg pages "$PAGES"

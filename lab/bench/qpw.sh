@@ -127,12 +127,4 @@ draw() {
 	END
 }
 
-mkdir -p "$LOG" "$OBJECTS" "$TOP/results"
-build
-load=$(load_now)
-: >"$lines"
-run_all
-summarise "$SOURCE/summary.jq" "$load" --arg gcc "$(gcc -dumpfullversion)" <"$lines" >"$results"
-draw
-jq -r -f "$SOURCE/table.jq" "$results"
-say "results/qpw.json, results/qpw.svg"
+bench_part --arg gcc "$(gcc -dumpfullversion)"

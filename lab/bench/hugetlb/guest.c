@@ -44,14 +44,20 @@ static uint64_t now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static void set(const char *file, unsigned long value)
+static void put(int fd, const char *file, unsigned long value)
 {
 	char text[24];
 	int n = sprintf(text, "%lu", value);
+
+	if (pwrite(fd, text, n, 0) != n)
+		err(1, "%s", file);
+}
+
+static void set(const char *file, unsigned long value)
+{
 	int fd = open(file, O_WRONLY);
 
-	if (fd < 0 || write(fd, text, n) != n)
-		err(1, "%s", file);
+	put(fd, file, value);
 	close(fd);
 }
 
@@ -73,18 +79,13 @@ static void resize(unsigned long pages)
 		errx(1, "the pool does not have %lu pages", pages);
 }
 
-static int has_helpers(void)
-{
-	return !access(MAX_HELPERS, W_OK);
-}
-
 /* Without helpers, then with them; where there are none, only once. */
 static void with_and_without(void (*fn)(const char *who, unsigned long n),
 			     unsigned long n)
 {
 	unsigned long max;
 
-	if (!has_helpers()) {
+	if (access(MAX_HELPERS, W_OK)) {
 		fn("alone", n);
 		return;
 	}
@@ -119,11 +120,7 @@ static int pool_fd;
 
 static void write_pool(unsigned long pages)
 {
-	char text[24];
-	int n = sprintf(text, "%lu", pages);
-
-	if (pwrite(pool_fd, text, n, 0) != n)
-		err(1, "%s", POOL);
+	put(pool_fd, POOL, pages);
 }
 
 static void touch(unsigned long pages)
