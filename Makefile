@@ -6,7 +6,9 @@
 ## make check      set up, then every test; ends with `N passed, N failed, N skipped`
 ## make check-fast static checks and KUnit on User Mode Linux: minutes
 ## make check-all  the long parts too; results are recorded in results/. Goes on where it
-##                 was interrupted on the same commit, AGAIN=1: from the beginning
+##                 was interrupted on the same commit, AGAIN=1: from the beginning.
+##                 SINCE=commit: what passed on it or later counts, too
+##                 PART="qemu-rt docs": only these parts, also of make check; not recorded
 ## make setup      install the Debian packages that are missing
 ##
 ## make tree       the kernel's source in build/7.3/linux, a commit per patch
@@ -32,7 +34,7 @@ BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
 export BUILD LINUX ONTO TOPIC SERIES ASSISTED_BY SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
-	PART RUNS TORTURE_S SEED AGAIN
+	PART RUNS TORTURE_S SEED AGAIN SINCE
 
 .PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot torture bench
 .NOTPARALLEL:

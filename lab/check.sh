@@ -8,7 +8,12 @@
 
 need git qemu-system-x86_64 sparse codespell shellcheck
 mode=${1:-full}
+only=${PART:-}
+unset PART	# which is also a word of make bench
 results=$LOG/check.results
+for label in $only; do
+	has "^\s*run_part $label " <"$0" || die "PART=$label is no part of make check"
+done
 git -C "$TOP" rev-parse -q --verify HEAD >/dev/null || die "make check needs a git clone of the project"
 mkdir -p "$LOG"
 exec 8>"$LOG/.check.lock"
@@ -22,6 +27,8 @@ state=$(git -C "$TOP" rev-parse --short=12 HEAD)
 
 # `make check-all` takes hours. Where it was interrupted, it goes on with the parts that
 # were not run to their end on this commit; whether passed or failed, AGAIN=1 repeats them.
+# SINCE=commit: what passed on that commit or a later one counts, too, for somebody who
+# knows that the changes since then do not concern it. Each part names its commit.
 parts=$LOG/check
 if [ "$mode" = all ] && [[ $state != *' '* ]]; then
 	parts=$LOG/check-all-$state
@@ -31,86 +38,109 @@ else
 fi
 mkdir -p "$parts"
 
-# The unabridged say of a test is in its own output; here only what is wrong
-run_part() { # LABEL COMMAND...
-	local label=$1 part=$parts/$1 begin=$SECONDS status=0
-	shift
+# The folders of the commits whose results count, the newest first
+rooms=("$parts")
+if [ -n "${SINCE:-}" ]; then
+	[ "$mode" = all ] || die "SINCE= is for make check-all, the others run each part"
+	git -C "$TOP" merge-base --is-ancestor "$SINCE" HEAD 2>/dev/null ||
+		die "SINCE=$SINCE is no commit that HEAD is based on"
+	while read -r commit; do
+		rooms+=("$LOG/check-all-${commit:0:12}")
+	done < <(git -C "$TOP" rev-list HEAD "^$SINCE"; git -C "$TOP" rev-parse "$SINCE^{commit}")
+fi
 
-	if [ -e "$part" ]; then
-		say "check: $label was run before on this commit"
-		cat "$part"
+# Where LABEL was run before, so that it counts
+run_before() { # LABEL
+	local room
+
+	for room in "${rooms[@]}"; do
+		[ -e "$room/$1" ] || continue
+		[ "$room" = "$parts" ] || ! has '^not ok ' <"$room/$1" || continue
+		echo "$room/$1"
+		return
+	done
+}
+
+# The kernel of a part; further parts find it built
+build_kernel() { # CONFIG
+	if CONFIG=$1 "$LAB/kernel.sh" 8>&-; then
+		echo "ok build: $1"
 	else
-		say "check: $label"
-		"$@" 2>"$LOG/check-$label.log" 8>&- | tee "$part.new" || status=$?
-		if [ $status != 0 ] && ! has '^not ok ' <"$part.new"; then
-			tail -n 5 "$LOG/check-$label.log" >&2
-			echo "not ok $label: status $status ($LOG/check-$label.log)" | tee -a "$part.new"
-		elif [ ! -s "$part.new" ]; then
-			echo "not ok $label: no test ran" | tee -a "$part.new"
-		fi
-		echo "# $label: $((SECONDS - begin)) s, $(date -u '+%F %R')" | tee -a "$part.new"
-		mv "$part.new" "$part"
+		echo "not ok build: $1"
 	fi
+}
+
+# The unabridged say of a test is in its own output; here only what is wrong
+run_part() { # LABEL CONFIG|- COMMAND...
+	local label=$1 config=$2 part=$parts/$1 before begin=$SECONDS status=0
+	shift 2
+
+	[ -z "$only" ] || [[ " $only " = *" $label "* ]] || return 0
+	before=$(run_before "$label")
+	if [ -n "$before" ]; then
+		say "check: $label was run before"
+		tee -a "$results" <"$before"
+		return
+	fi
+	rm -f "$part.new"
+	if [ "$config" != - ] && [[ " $built " != *" $config "* ]]; then
+		say "check: building $config"
+		build_kernel "$config" | tee "$part.new"
+		built="$built $config"
+	fi
+	say "check: $label"
+	"$@" 2>"$LOG/check-$label.log" 8>&- | tee -a "$part.new" || status=$?
+	if [ $status != 0 ] && ! has '^not ok ' <"$part.new"; then
+		tail -n 5 "$LOG/check-$label.log" >&2
+		echo "not ok $label: status $status ($LOG/check-$label.log)" | tee -a "$part.new"
+	elif ! has -v ' build: ' <"$part.new"; then
+		echo "not ok $label: no test ran" | tee -a "$part.new"
+	fi
+	echo "# $label: $((SECONDS - begin)) s, $(date -u '+%F %R'), $state" | tee -a "$part.new"
+	mv "$part.new" "$part"
 	cat "$part" >>"$results"
 }
 
 count() { grep -cE "$1" "$results" || true; }
 
-part_kernel() { # CONFIG
-	say "check: building $1"
-	if CONFIG=$1 "$LAB/kernel.sh" 8>&-; then
-		echo "ok build: $1"
-	else
-		echo "not ok build: $1"
-	fi | tee -a "$results"
-}
-
 "$LAB/tree.sh"
 start=$SECONDS
-part_kernel uml
-run_part static "$LAB/tests/static.sh"
-run_part lab-model "$LAB/tests/lab-model.sh"
-run_part spin "$LAB/tests/spin.sh"
-run_part uml "$LAB/tests/guests.sh" uml
+built=
+run_part static - "$LAB/tests/static.sh"
+run_part lab-model - "$LAB/tests/lab-model.sh"
+run_part spin - "$LAB/tests/spin.sh"
+run_part uml uml "$LAB/tests/guests.sh" uml
 if [ "$mode" != fast ]; then
-	run_part lab-series "$LAB/tests/lab-series.sh"
-	run_part lab-kernel "$LAB/tests/lab-kernel.sh"
-	part_kernel uml-up
-	run_part uml-up "$LAB/tests/guests.sh" uml-up
-	part_kernel uml-lockdep
-	run_part uml-lockdep "$LAB/tests/guests.sh" uml-lockdep
-	part_kernel qemu
-	run_part lab-boot "$LAB/tests/lab-boot.sh"
-	run_part qemu "$LAB/tests/guests.sh" qemu
-	run_part qpw "$LAB/tests/guests.sh" qpw
-	run_part reports "$LAB/tests/reports.sh" "$mode"
-	run_part qpw-code "$LAB/tests/qpw-code.sh"
-	run_part torture "$LAB/tests/torture.sh" qemu
-	part_kernel qemu-debug
-	run_part qemu-debug "$LAB/tests/guests.sh" qemu-debug
+	run_part lab-series uml "$LAB/tests/lab-series.sh"
+	run_part lab-kernel uml "$LAB/tests/lab-kernel.sh"
+	run_part uml-up uml-up "$LAB/tests/guests.sh" uml-up
+	run_part uml-lockdep uml-lockdep "$LAB/tests/guests.sh" uml-lockdep
+	run_part lab-boot qemu "$LAB/tests/lab-boot.sh"
+	run_part qemu qemu "$LAB/tests/guests.sh" qemu
+	run_part qpw qemu "$LAB/tests/guests.sh" qpw
+	run_part reports qemu "$LAB/tests/reports.sh" "$mode"
+	run_part qpw-code qemu "$LAB/tests/qpw-code.sh"
+	run_part torture qemu "$LAB/tests/torture.sh" qemu
+	run_part qemu-debug qemu-debug "$LAB/tests/guests.sh" qemu-debug
 fi
 if [ "$mode" = all ]; then
-	run_part qemu-debug-long "$LAB/tests/guests.sh" qemu-debug-long
-	part_kernel qemu-rt
-	run_part qemu-rt "$LAB/tests/guests.sh" qemu-rt
-	part_kernel qemu-bench
-	run_part qemu-bench "$LAB/tests/guests.sh" qemu-bench
-	part_kernel qemu-kcsan
-	run_part qemu-kcsan "$LAB/tests/guests.sh" qemu-kcsan
-	run_part outcome "$LAB/tests/outcome.sh"
-	run_part suites "$LAB/tests/suites.sh"
-	run_part matrix "$LAB/tests/matrix.sh"
-	run_part torture-debug "$LAB/tests/torture.sh" qemu-debug
-	run_part docs "$LAB/tests/docs.sh"
-	run_part bisect "$LAB/bisect.sh"
+	run_part qemu-debug-long qemu-debug "$LAB/tests/guests.sh" qemu-debug-long
+	run_part qemu-rt qemu-rt "$LAB/tests/guests.sh" qemu-rt
+	run_part qemu-bench qemu-bench "$LAB/tests/guests.sh" qemu-bench
+	run_part qemu-kcsan qemu-kcsan "$LAB/tests/guests.sh" qemu-kcsan
+	run_part outcome - "$LAB/tests/outcome.sh"
+	run_part suites - "$LAB/tests/suites.sh"
+	run_part matrix - "$LAB/tests/matrix.sh"
+	run_part torture-debug qemu-debug "$LAB/tests/torture.sh" qemu-debug
+	run_part docs - "$LAB/tests/docs.sh"
+	run_part bisect - "$LAB/bisect.sh"
 fi
-
 failed=$(count '^not ok ')
 skipped=$(count '^ok .*# SKIP')
 passed=$(($(count '^ok ') - skipped))
 say "checked in $((SECONDS - start)) s"
 [ "$failed" = 0 ] || { echo; echo 'failed:'; grep '^not ok ' "$results"; }
 summary="$passed passed, $failed failed, $skipped skipped"
-[ "$mode" != all ] || "$LAB/record.sh" "$results" "$summary" "$state" || failed=1
+[ "$mode" != all ] || [ -n "$only" ] || "$LAB/record.sh" "$results" "$summary" "$state" || failed=1
 echo "$summary"
 [ "$failed" = 0 ]
