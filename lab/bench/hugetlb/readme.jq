@@ -26,4 +26,11 @@ def of($what; $hvo; $pages): .instructions[] |
 	"| \($n) | \($all | of("grow"; 0; $n)) | \($all | of("grow"; 1; $n)) | \($all | of("shrink"; 0; $n)) | \($all | of("shrink"; 1; $n)) |"),
 "",
 "A page fault of 2 MiB: \(of("fault"; 0; 1)); fallocate() of 2 MiB: \(of("fallocate"; 0; 1)); a file of 4 KiB: \(of("file"; 0; 1)).",
+"",
+"How the longest job is divided, in guests with more CPUs than the host (one run each):",
+"",
+"| CPUs | work | threads | chunks | busiest thread |",
+"|---|---|---|---|---|",
+(.splits[] | "| \(.cpus) | \(.what), HVO \(.hvo | hvo) | \(.threads) | \(.chunks) | \(.busiest * 100 | round)% |"),
+"",
 "Goals reached: \([.goals[].reached | select(.)] | length) of \(.goals | length)\(.goals | to_entries | map(select(.value.reached | not) | "\(.key), \(.value.value) (\(.value.goal))") | if . == [] then "." else "; missed: \(join("; "))." end)"

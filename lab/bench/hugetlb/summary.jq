@@ -41,6 +41,11 @@ def pools:
 # kernel, clear, what, who, ns
 def clears: map(select(.[3] != "warm")) | group_by(.[2]) | map({ what: .[0][2], name: .[0][2] } + gain);
 
+# kernel, split, CPUs, what, HVO, threads, chunks, share of the busiest thread
+def splits: map({ cpus: (.[2] | tonumber), what: .[3], hvo: (.[4] | tonumber),
+	threads: (.[5] | tonumber), chunks: (.[6] | tonumber),
+	busiest: (.[7] | tonumber | places(3)) });
+
 [inputs | split(" ")] as $all |
 ($all | of("instructions") | instructions) as $instructions |
 ($all | of("pool") | pools) as $pools |
@@ -51,6 +56,7 @@ def clears: map(select(.[3] != "warm")) | group_by(.[2]) | map({ what: .[0][2], 
   kind: "instructions are exact; times are emulated: compare within this file only",
   machine: $machine, load: $load, base: $base, commit: $commit, date: $date,
   pages: ($pages | tonumber), instructions: $instructions, pools: $pools, clears: $clears,
+  splits: ($all | of("split") | splits),
   goals: (
 	($pools | map({ key: "\(.what), HVO \(.hvo): two threads against one",
 		value: goal(.ratio.median; ">= 1.7"; .ratio.median >= 1.7) })) +
