@@ -3,6 +3,7 @@
  * hugetlb_batch.c - hugetlb folios on which several threads work
  */
 
+#include <linux/cpumask.h>
 #include <linux/hugetlb.h>
 #include <linux/list.h>
 #include <linux/math.h>
@@ -23,6 +24,14 @@
 /* This bounds the memory for batches, to 3 MiB for 2 TiB of pages of 2 MiB. */
 #define HUGETLB_MAX_BATCHES	65536UL
 
+/*
+ * More threads only compete for zone locks and hugetlb_lock.  On two large
+ * machines, 144 and 192 CPUs, allocation at boot by 16 threads was twice as fast
+ * as by 8, and a quarter of the CPUs came within 20% of the best number.  On the
+ * smaller one 64 threads were slower than 32.
+ */
+#define HUGETLB_ALWAYS_THREADS	8
+
 struct hugetlb_pass {
 	struct hugetlb_batches	*batches;
 	int			(*fn)(struct hugetlb_batch *batch, void *arg);
@@ -35,6 +44,7 @@ static void init_batch(struct hugetlb_batch *batch, unsigned long size)
 	INIT_LIST_HEAD(&batch->vmemmap_pages);
 	batch->size = size;
 	batch->filled = 0;
+	batch->turns_taken = 0;
 }
 
 /**
@@ -48,7 +58,7 @@ static void init_batch(struct hugetlb_batch *batch, unsigned long size)
  * If there is not enough free memory for several batches, there is only one, and
  * the calling task does all work.
  *
- * Context: Process context, may sleep.
+ * Context: Process context, may sleep if there are more than HUGETLB_BATCH folios.
  */
 void hugetlb_batches_init(struct hugetlb_batches *batches, struct hstate *h,
 			  unsigned long nr_folios)
@@ -102,6 +112,14 @@ static int hugetlb_run_batches(unsigned long start, unsigned long end, void *arg
 	return err;
 }
 
+static int max_threads(const struct hstate *h)
+{
+	if (hstate_is_gigantic(h))
+		return 1;
+
+	return max(num_online_cpus() / 4, HUGETLB_ALWAYS_THREADS);
+}
+
 static noinline int run_job(struct hugetlb_pass *pass)
 {
 	struct padata_mt_job job = {
@@ -109,7 +127,7 @@ static noinline int run_job(struct hugetlb_pass *pass)
 		.fn_arg		= pass,
 		.size		= pass->batches->nr,
 		.max_chunk	= HUGETLB_MAX_CHUNK,
-		.max_threads	= hstate_is_gigantic(pass->batches->h) ? 1 : 0,
+		.max_threads	= max_threads(pass->batches->h),
 		.numa_aware	= true,
 	};
 
