@@ -201,6 +201,18 @@ several_threads()
 	changes_together 0 $LARGE && changes_together $LARGE 0 && has 0
 }
 
+# Every job may have a quarter of the CPUs, and at least eight threads.
+limited_threads()
+{
+	most=$((cpus / 4 > 8 ? cpus / 4 : 8))
+	resize 0
+	echo >"$TRACE/trace"
+	resize $LARGE && resize 0 || return 1
+	limits=$(sed -n 's/.* fn=hugetlb_run_batches .*max_threads=\([0-9]*\).*/\1/p' \
+		"$TRACE/trace" | sort -u)
+	[ "$limits" = $most ]
+}
+
 # Sixteen pages are not worth a job.
 no_job()
 {
@@ -635,6 +647,7 @@ test_pools()
 	test_if true "the pool of one node" per_node
 	helpers "$MAX"
 	test_if tracing "several threads" several_threads
+	test_if tracing "no more threads than gain" limited_threads
 	test_if tracing "few pages need no job" no_job
 	test_if tracing "TLBs are flushed as rarely as possible" few_flushes
 	test_if true "the memory map has as many pages as it should" map_shrinks
@@ -694,7 +707,8 @@ page=$(awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps)
 before_hvo=$(cat $HVO 2>/dev/null)
 trap clean_up EXIT
 
-trace_into hugetlb_pool_test padata_mt/padata_mt_job_end csd/csd_queue_cpu
+trace_into hugetlb_pool_test padata_mt/padata_mt_job_start padata_mt/padata_mt_job_end \
+	csd/csd_queue_cpu
 [ -d /sys/kernel/debug/tracing ] || mount -t debugfs nodev /sys/kernel/debug 2>/dev/null
 if [ -n "$CGROUPS" ]; then
 	for controller in cpuset hugetlb; do
@@ -706,14 +720,14 @@ fi 2>/dev/null
 if [ -n "$before_hvo" ]; then
 	# shellcheck disable=SC2086 # a list
 	set -- ${HVO_STATES:-0 1}
-	ktap_set_plan $((23 * $#))
+	ktap_set_plan $((24 * $#))
 	for hvo; do
 		echo "$hvo" >$HVO
 		what="HVO $hvo"
 		test_pools
 	done
 else
-	ktap_set_plan 23
+	ktap_set_plan 24
 	hvo=0
 	what="no HVO"
 	test_pools

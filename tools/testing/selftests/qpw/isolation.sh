@@ -220,9 +220,27 @@ make_trace()
 	done
 }
 
+# Interrupts of devices, such as the line that prints the results, are not due to the
+# operations.
+divert_interrupts()
+{
+	for file in /proc/irq/*/smp_affinity_list; do
+		before=$(cat "$file")
+		echo "$others" >"$file" && diverted="$diverted $file=$before"
+	done 2>/dev/null
+}
+
+return_interrupts()
+{
+	for entry in $diverted; do
+		echo "${entry#*=}" >"${entry%%=*}"
+	done
+}
+
 restore()
 {
 	end_task
+	return_interrupts
 	[ -z "$unevictable" ] || echo "$unevictable" >$UNEVICTABLE
 	[ ! -d "$TRACE" ] || rmdir "$TRACE"
 	umount "$scratch/mnt" 2>/dev/null
@@ -230,7 +248,7 @@ restore()
 	unload
 }
 
-device='' unevictable='' isolated=''
+device='' unevictable='' isolated='' diverted=''
 setup
 need_task
 choose_cpu
@@ -242,6 +260,7 @@ load
 make_mount || skip "requires mke2fs, a loop device and ext4"
 make_trace || skip "requires tracefs and workqueue, sched, qpw and csd events"
 unevictable=$(cat $UNEVICTABLE) && echo 0 >$UNEVICTABLE
+divert_interrupts
 
 operations="drop_caches compact_memory shrink_slab destroy_cache"
 if is_remote "$cpu"; then
