@@ -89,6 +89,7 @@ run_all() {
 	for kernel in unpatched patched; do
 		run_guest $kernel clear 6G "/bench clear $((RUNS / TURNS))" 'hugepagesz=1G hugepages=1'
 	done
+	run_guest patched limit 6G '/bench limit 10'
 	for cpus in 4 8; do
 		NODES=2 SMP=$cpus run_guest patched split-$cpus 20G "/split.sh $PAGES"
 	done

@@ -8,6 +8,10 @@
  *	(see lab/icount.sh).  The smallest of RUNS samples.
  * guest pool PAGES RUNS
  *	Grow an empty pool by PAGES, and shrink it.
+ * guest limit SECONDS
+ *	In a group that may use 20% of a CPU, a task resizes a pool without pause, and
+ *	another one sleeps and wakes up: the CPU time of the group in microseconds,
+ *	which includes that of helpers, and how late the other one wakes up.
  * guest clear RUNS
  *	Page faults and fallocate() that clear a page of 1 GiB; and memset() of such a
  *	page by one thread and by two that are bound to CPUs.
@@ -16,16 +20,21 @@
  */
 #define _GNU_SOURCE
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <linux/mman.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -234,6 +243,112 @@ static void pool(unsigned long pages, int runs)
 	}
 }
 
+/* A group with little CPU time */
+
+#define CGROUPS		"/sys/fs/cgroup"
+#define GROUP		CGROUPS "/bench"
+#define LIMITED_PAGES	500
+#define SLEEP_US	10000
+
+static void write_text(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err(1, "%s", file);
+	close(fd);
+}
+
+static uint64_t group_usage(void)
+{
+	FILE *f = fopen(GROUP "/cpu.stat", "r");
+	uint64_t us;
+
+	if (!f || fscanf(f, "usage_usec %lu", &us) != 1)
+		err(1, "cpu.stat");
+	fclose(f);
+	return us;
+}
+
+static pid_t in_group(void (*fn)(int), int out)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	if (pid)
+		return pid;
+	write_text(GROUP "/cgroup.procs", "0");
+	fn(out);
+	_exit(0);
+}
+
+static void resize_on(int unused)
+{
+	(void)unused;
+	for (;;) {
+		resize(LIMITED_PAGES);
+		resize(0);
+	}
+}
+
+/* Writes how late it is, in nanoseconds. */
+static void sleep_on(int out)
+{
+	uint64_t begin, late;
+
+	for (;;) {
+		begin = now();
+		usleep(SLEEP_US);
+		late = now() - begin - SLEEP_US * 1000UL;
+		if (write(out, &late, sizeof(late)) != sizeof(late))
+			err(1, "write");
+	}
+}
+
+static void limited(const char *who, unsigned long seconds)
+{
+	uint64_t begin, usage, late, sum = 0, most = 0, n = 0;
+	pid_t resizer, sleeper;
+	int out[2];
+
+	if (pipe(out))
+		err(1, "pipe");
+	usage = group_usage();
+	begin = now();
+	resizer = in_group(resize_on, 0);
+	sleeper = in_group(sleep_on, out[1]);
+	close(out[1]);
+	while (now() - begin < seconds * 1000000000UL &&
+	       read(out[0], &late, sizeof(late)) == sizeof(late)) {
+		sum += late;
+		most = late > most ? late : most;
+		n++;
+	}
+	usage = group_usage() - usage;
+	printf("limit %s %lu %lu %lu %lu\n", who, usage, (now() - begin) / 1000,
+	       sum / n / 1000, most / 1000);
+	kill(resizer, SIGKILL);
+	kill(sleeper, SIGKILL);
+	waitpid(resizer, NULL, 0);
+	waitpid(sleeper, NULL, 0);
+	close(out[0]);
+	resize(0);
+}
+
+static void limit(unsigned long seconds)
+{
+	if (mount("none", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
+		err(1, "cgroup2");
+	write_text(CGROUPS "/cgroup.subtree_control", "+cpu");
+	if (mkdir(GROUP, 0755))
+		err(1, "%s", GROUP);
+	write_text(GROUP "/cpu.max", "20000 100000");
+	resize(LIMITED_PAGES);	/* the host provides the memory */
+	resize(0);
+	with_and_without(limited, seconds);
+}
+
 /* Pages of 1 GiB */
 
 struct part {
@@ -322,7 +437,9 @@ int main(int argc, char **argv)
 		pool(atol(argv[2]), atoi(argv[3]));
 	else if (argc == 3 && !strcmp(argv[1], "clear"))
 		clear(atoi(argv[2]));
+	else if (argc == 3 && !strcmp(argv[1], "limit"))
+		limit(atol(argv[2]));
 	else
-		errx(2, "usage: guest instructions RUNS | pool PAGES RUNS | clear RUNS");
+		errx(2, "usage: guest instructions RUNS | pool PAGES RUNS | limit SECONDS | clear RUNS");
 	return 0;
 }

@@ -41,6 +41,10 @@ def pools:
 # kernel, clear, what, who, ns
 def clears: map(select(.[3] != "warm")) | group_by(.[2]) | map({ what: .[0][2], name: .[0][2] } + gain);
 
+# kernel, limit, who, CPU time, time, mean and most that the other task was late, in us
+def limits: map({ who: .[2], usage_us: (.[3] | tonumber), elapsed_us: (.[4] | tonumber),
+	late_us: (.[5] | tonumber), latest_us: (.[6] | tonumber) });
+
 # kernel, split, CPUs, what, HVO, threads, chunks, share of the busiest thread
 def splits: map({ cpus: (.[2] | tonumber), what: .[3], hvo: (.[4] | tonumber),
 	threads: (.[5] | tonumber), chunks: (.[6] | tonumber),
@@ -50,13 +54,15 @@ def splits: map({ cpus: (.[2] | tonumber), what: .[3], hvo: (.[4] | tonumber),
 ($all | of("instructions") | instructions) as $instructions |
 ($all | of("pool") | pools) as $pools |
 ($all | of("clear") | clears) as $clears |
+($all | of("limit") | limits) as $limits |
+($limits[] | select(.who == "helpers")) as $limited |
 ($clears[] | select(.what == "memset").ratio.median) as $plain |
 { benchmark: "pools of hugetlb pages, and pages of 1 GiB that are cleared",
   unit: "instructions; ns",
   kind: "instructions are exact; times are emulated: compare within this file only",
   machine: $machine, load: $load, base: $base, commit: $commit, date: $date,
   pages: ($pages | tonumber), instructions: $instructions, pools: $pools, clears: $clears,
-  splits: ($all | of("split") | splits),
+  limits: $limits, splits: ($all | of("split") | splits),
   goals: (
 	($pools | map({ key: "\(.what), HVO \(.hvo): two threads against one",
 		value: goal(.ratio.median; ">= 1.7"; .ratio.median >= 1.7) })) +
@@ -64,6 +70,12 @@ def splits: map({ cpus: (.[2] | tonumber), what: .[3], hvo: (.[4] | tonumber),
 		value: goal(.alone_to_unpatched; "<= 1.03"; .alone_to_unpatched <= 1.03) })) +
 	($clears | map(select(.what != "memset") | { key: "\(.what) of 1 GiB: two threads against one",
 		value: goal(.ratio.median; ">= 0.95 of \($plain)"; .ratio.median >= 0.95 * $plain) })) +
+	# A period more, for it is not known where in a period the time began; and a chunk
+	# for each of two threads
+	[{ key: "20% of a CPU: CPU time of the group and of helpers, of the quota",
+	   value: ($limited | (.usage_us / (.elapsed_us * 0.2) | places(3)) as $part |
+		goal($part; "<= 1, a period of quota and two chunks more";
+		     .usage_us <= .elapsed_us * 0.2 + 20000 + 2 * 10000)) }] +
 	($instructions | map(select(.pages == 1) | {
 		key: "\(.what)\(if .what | IN("grow", "shrink") then ", HVO \(.hvo)" else "" end): instructions of one page",
 		value: goal(.ratio; "<= 1.01"; .ratio <= 1.01) })) | from_entries) }
