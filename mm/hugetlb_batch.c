@@ -24,14 +24,6 @@
 /* This bounds the memory for batches, to 3 MiB for 2 TiB of pages of 2 MiB. */
 #define HUGETLB_MAX_BATCHES	65536UL
 
-/*
- * More threads only compete for zone locks and hugetlb_lock.  On two large
- * machines, 144 and 192 CPUs, allocation at boot by 16 threads was twice as fast
- * as by 8, and a quarter of the CPUs came within 20% of the best number.  On the
- * smaller one 64 threads were slower than 32.
- */
-#define HUGETLB_ALWAYS_THREADS	8
-
 struct hugetlb_pass {
 	struct hugetlb_batches	*batches;
 	int			(*fn)(struct hugetlb_batch *batch, void *arg);
@@ -44,7 +36,6 @@ static void init_batch(struct hugetlb_batch *batch, unsigned long size)
 	INIT_LIST_HEAD(&batch->vmemmap_pages);
 	batch->size = size;
 	batch->filled = 0;
-	batch->turns_taken = 0;
 }
 
 /**
@@ -112,14 +103,21 @@ static int hugetlb_run_batches(unsigned long start, unsigned long end, void *arg
 	return err;
 }
 
-static int max_threads(const struct hstate *h)
+/*
+ * More threads only compete for zone locks and hugetlb_lock.  On two large
+ * machines, 144 and 192 CPUs, allocation at boot by 16 threads was twice as fast
+ * as by 8, and a quarter of the CPUs came within 20% of the best number.  On the
+ * smaller one 64 threads were slower than 32.
+ */
+static int max_threads(struct hstate *h)
 {
 	if (hstate_is_gigantic(h))
 		return 1;
 
-	return max(num_online_cpus() / 4, HUGETLB_ALWAYS_THREADS);
+	return max(num_online_cpus() / 4, 8);
 }
 
+/* The path for a single batch does not pay for the job. */
 static noinline int run_job(struct hugetlb_pass *pass)
 {
 	struct padata_mt_job job = {

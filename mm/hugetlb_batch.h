@@ -20,15 +20,12 @@ struct hstate;
  *                 can be freed when TLBs have been flushed.
  * @size: The number of folios for which the batch is intended.
  * @filled: How many of them have been added, if they are added one by one.
- * @turns_taken: Which of the batch's turns on nodes have given it a folio, a bit
- *               for each turn.
  */
 struct hugetlb_batch {
 	struct list_head	folios;
 	struct list_head	vmemmap_pages;
 	unsigned long		size;
 	unsigned long		filled;
-	unsigned long		turns_taken;
 };
 
 /**

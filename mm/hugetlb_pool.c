@@ -3,7 +3,6 @@
  * hugetlb_pool.c - the pages by which a pool grows or shrinks at run time
  */
 
-#include <linux/bitops.h>
 #include <linux/cleanup.h>
 #include <linux/hugetlb.h>
 #include <linux/list.h>
@@ -14,7 +13,6 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
-#include <linux/topology.h>
 
 #include "hugetlb_batch.h"
 #include "hugetlb_internal.h"
@@ -29,22 +27,19 @@
  * from the pool, and each thread adds the pages of its batches, under
  * hugetlb_lock, a few at a time.
  *
- * *Nodes.*  Pages take turns on the allowed nodes, beginning with
- * h->next_nid_to_alloc, as with one thread.  So the number of a batch says how
- * many turns each node has in it.  A thread takes the turns of one node after
- * those of another, beginning with its own, so that threads on different nodes
- * stay away from each other's free lists.  A node that is full loses its turns to
- * the other nodes, whichever thread finds that out.  So each node ends up with as
- * many pages as with one thread, unless threads compete for the last pages of a
- * node.  The allowed nodes come from the memory policy of the writing task;
- * helpers do not have it.
+ * *Nodes.*  The threads take the node of their next page from the same rotation,
+ * h->next_nid_to_alloc, that one thread would use.  A node on which allocations
+ * fail loses its turns to the other nodes, whichever thread finds that out.  So
+ * each node ends up with as many pages as with one thread, unless allocations
+ * fail: then the threads compete for what is left.  The allowed nodes come from
+ * the memory policy of the writing task; helpers do not have it.
  *
  * *Signals.*  Any signal that the writing task receives ends a growth, and pages
  * that have been allocated are kept.  padata only knows fatal signals, so each
  * thread looks for signals of that task.
  */
 
-/* How often a thread asks for another node's turn, for each node */
+/* The turns that a thread takes for a page, for each node */
 #define HUGETLB_MAX_TURNS	16
 
 /* What the threads that allocate pages share */
@@ -53,22 +48,10 @@ struct hugetlb_growth {
 	nodemask_t		*nodes_allowed;
 	nodemask_t		*noretry;	/* changed with atomic operations */
 	struct task_struct	*writer;
-	int			first_nid;	/* of the first batch */
 	bool			optimize;	/* before pages are added */
 	bool			helped;		/* by another thread */
 	spinlock_t		lock;		/* protects h->next_nid_to_alloc */
 };
-
-/* The nodes of the pages of one batch */
-struct batch_turns {
-	int	nid[HUGETLB_BATCH];
-	int	current_nid;
-};
-
-static bool several(const struct hugetlb_growth *growth)
-{
-	return growth->batches.nr > 1;
-}
 
 static struct folio *alloc_on_node(struct hugetlb_growth *growth, int nid)
 {
@@ -113,67 +96,12 @@ static struct folio *alloc_on_other_node(struct hugetlb_growth *growth, int full
 	return folio;
 }
 
-/* The node that has the turn @nr turns after the first one */
-static int node_of_turn(struct hugetlb_growth *growth, unsigned long nr)
+static int add_one(struct hugetlb_growth *growth, struct hugetlb_batch *batch)
 {
-	int nid = growth->first_nid;
+	int nid = next_node_to_alloc(growth);
+	struct folio *folio;
 
-	nr %= nodes_weight(*growth->nodes_allowed);
-	while (nr--)
-		nid = next_node_in(nid, *growth->nodes_allowed);
-
-	return nid;
-}
-
-/* The turns of all batches */
-static void reserve_turns(struct hugetlb_growth *growth)
-{
-	struct hugetlb_batches *batches = &growth->batches;
-	unsigned long last = batches->nr - 1;
-
-	growth->first_nid = next_node_to_alloc(growth);
-	batches->h->next_nid_to_alloc =
-		node_of_turn(growth, last * HUGETLB_BATCH +
-				     batches->batch[last].size);
-}
-
-static void find_turns(struct hugetlb_growth *growth,
-		       const struct hugetlb_batch *batch,
-		       struct batch_turns *turns)
-{
-	unsigned long nr = batch - growth->batches.batch;
-	int nid = node_of_turn(growth, nr * HUGETLB_BATCH);
-	unsigned int i;
-
-	for (i = 0; i < batch->size; i++) {
-		turns->nid[i] = nid;
-		nid = next_node_in(nid, *growth->nodes_allowed);
-	}
-	turns->current_nid = numa_mem_id();
-}
-
-/* Stays on the current node as long as it has turns. */
-static unsigned int choose_turn(const struct hugetlb_batch *batch,
-				struct batch_turns *turns)
-{
-	unsigned long untaken = GENMASK(batch->size - 1, 0) & ~batch->turns_taken;
-	unsigned int turn;
-
-	for_each_set_bit(turn, &untaken, batch->size)
-		if (turns->nid[turn] == turns->current_nid)
-			return turn;
-
-	turn = __ffs(untaken);
-	turns->current_nid = turns->nid[turn];
-
-	return turn;
-}
-
-static int add_one(struct hugetlb_growth *growth, struct hugetlb_batch *batch,
-		   int nid)
-{
-	struct folio *folio = alloc_on_node(growth, nid);
-
+	folio = alloc_on_node(growth, nid);
 	if (!folio)
 		folio = alloc_on_other_node(growth, nid);
 	if (folio) {
@@ -185,46 +113,6 @@ static int add_one(struct hugetlb_growth *growth, struct hugetlb_batch *batch,
 		return -EINTR;
 
 	return folio ? 0 : -ENOMEM;
-}
-
-static int fill_single_batch(struct hugetlb_batch *batch,
-			     struct hugetlb_growth *growth)
-{
-	int err = 0;
-
-	while (batch->filled < batch->size && !err) {
-		err = add_one(growth, batch, next_node_to_alloc(growth));
-		cond_resched();
-	}
-
-	return err;
-}
-
-/* Continues where it was if the batch was given back, or a thread failed. */
-static int fill_by_turns(struct hugetlb_batch *batch,
-			 struct hugetlb_growth *growth)
-{
-	struct batch_turns turns;
-	unsigned long filled;
-	unsigned int turn;
-	int err = 0;
-
-	find_turns(growth, batch, &turns);
-	while (batch->filled < batch->size) {
-		err = padata_mt_should_stop();
-		if (err)
-			break;
-		filled = batch->filled;
-		turn = choose_turn(batch, &turns);
-		err = add_one(growth, batch, turns.nid[turn]);
-		if (batch->filled > filled)
-			batch->turns_taken |= BIT(turn);
-		if (err)
-			break;
-		cond_resched();
-	}
-
-	return err;
 }
 
 /* No CPU uses an old mapping of the pages any more. */
@@ -239,17 +127,21 @@ static int add_batch_to_pool(struct hugetlb_batch *batch, void *arg)
 	return 0;
 }
 
+/* Continues where it was if the batch was given back, or a thread failed. */
 static int fill_batch(struct hugetlb_batch *batch, void *arg)
 {
 	struct hugetlb_growth *growth = arg;
-	int err;
+	int err = 0;
 
-	if (current != growth->writer)
+	if (current != growth->writer && !READ_ONCE(growth->helped))
 		WRITE_ONCE(growth->helped, true);
-	if (several(growth))
-		err = fill_by_turns(batch, growth);
-	else
-		err = fill_single_batch(batch, growth);
+	while (batch->filled < batch->size && !err) {
+		if (growth->batches.nr > 1)
+			err = padata_mt_should_stop();
+		if (!err)
+			err = add_one(growth, batch);
+		cond_resched();
+	}
 	if (!growth->optimize)
 		add_batch_to_pool(batch, growth);
 
@@ -308,9 +200,7 @@ int hugetlb_pool_grow(struct hstate *h, unsigned long nr_folios,
 	lockdep_assert_held(&h->resize_lock);
 
 	spin_lock_init(&growth.lock);
-	hugetlb_batches_init(&growth.batches, h, clamp(nr_folios, 1, max(most, 1)));
-	if (several(&growth))
-		reserve_turns(&growth);
+	hugetlb_batches_init(&growth.batches, h, min(nr_folios, max(most, 1)));
 	err = fill_batches(&growth);
 	if (growth.optimize) {
 		hugetlb_vmemmap_optimize_batches(&growth.batches);

@@ -309,11 +309,11 @@ bandwidth() { # CONFIG GUEST
 	END
 }
 
-# Pools of hugetlb pages on several nodes, at run time
-hugetlb_pool() { # CONFIG GUEST HVO [CPUS]
+# Pools of hugetlb pages on two nodes, at run time
+hugetlb_pool() { # CONFIG GUEST HVO
 	local label="$1 hugetlb pools, HVO $3"
 
-	NODES=${NODES:-2} TIMEOUT=1800 boot "$label" "$2" "$1" "${4:-4}" \
+	NODES=2 TIMEOUT=1800 boot "$label" "$2" "$1" 4 \
 		"kunit.enable=0 HVO_STATES=$3 TEST=padata:hugetlb_pool.sh"
 	require_each "$label" <<-END
 		the spread is that of one thread$
@@ -440,8 +440,7 @@ qemu() {
 		'kunit.enable=0 TEST=padata:deferred_init.sh'
 	require 'qemu deferred init' 'nodes that took 100 ms used several threads$'
 	hugetlb
-	# On three nodes batches begin on different ones
-	NODES=3 MEM=6G hugetlb_pool qemu "$guest" 0 3
+	hugetlb_pool qemu "$guest" 0
 	hugetlb_pool qemu "$guest" 1
 	nodes "$guest"
 	holes "$guest"
