@@ -54,15 +54,16 @@ static void init_batch(struct hugetlb_batch *batch, unsigned long size)
 void hugetlb_batches_init(struct hugetlb_batches *batches, struct hstate *h,
 			  unsigned long nr_folios)
 {
-	unsigned long nr = min(DIV_ROUND_UP(nr_folios, HUGETLB_BATCH),
-			       HUGETLB_MAX_BATCHES);
 	struct hugetlb_batch *batch = NULL;
-	unsigned long i;
+	unsigned long i, nr;
 
 	batches->h = h;
-	if (nr > 1)
+	if (nr_folios > HUGETLB_BATCH) {
+		nr = min(DIV_ROUND_UP(nr_folios, HUGETLB_BATCH),
+			 HUGETLB_MAX_BATCHES);
 		batch = kvmalloc_array(nr, sizeof(*batch),
 				       GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	}
 	if (!batch) {
 		batches->batch = &batches->all;
 		batches->nr = 1;
@@ -76,18 +77,6 @@ void hugetlb_batches_init(struct hugetlb_batches *batches, struct hstate *h,
 		init_batch(&batch[i], min(nr_folios, HUGETLB_BATCH));
 		nr_folios -= batch[i].size;
 	}
-}
-
-/**
- * hugetlb_batches_destroy - free the memory of batches that have no folios
- * @batches: The batches.
- *
- * Context: Process context, may sleep.
- */
-void hugetlb_batches_destroy(struct hugetlb_batches *batches)
-{
-	if (batches->batch != &batches->all)
-		kvfree(batches->batch);
 }
 
 static int hugetlb_run_batches(unsigned long start, unsigned long end, void *arg)

@@ -7,6 +7,7 @@
 #define _MM_HUGETLB_BATCH_H
 
 #include <linux/list.h>
+#include <linux/slab.h>
 
 struct hstate;
 
@@ -46,10 +47,21 @@ struct hugetlb_batches {
 
 void hugetlb_batches_init(struct hugetlb_batches *batches, struct hstate *h,
 			  unsigned long nr_folios);
-void hugetlb_batches_destroy(struct hugetlb_batches *batches);
 int hugetlb_batches_run(struct hugetlb_batches *batches,
 			int (*fn)(struct hugetlb_batch *batch, void *arg),
 			void *arg);
 struct list_head *hugetlb_batches_splice(struct hugetlb_batches *batches);
+
+/**
+ * hugetlb_batches_destroy - free the memory of batches that have no folios
+ * @batches: The batches.
+ *
+ * Context: Process context, may sleep.
+ */
+static inline void hugetlb_batches_destroy(struct hugetlb_batches *batches)
+{
+	if (batches->batch != &batches->all)
+		kvfree(batches->batch);
+}
 
 #endif /* _MM_HUGETLB_BATCH_H */

@@ -261,12 +261,16 @@ static int free_batch(struct hugetlb_batch *batch, void *arg)
  */
 bool hugetlb_pool_free(struct hugetlb_batches *batches)
 {
-	if (batches->nr > 1 && !hugetlb_vmemmap_restore_batches(batches)) {
-		hugetlb_batches_run(batches, free_batch, batches->h);
-		return true;
+	struct list_head *folios = &batches->batch->folios;
+
+	if (batches->nr > 1) {
+		if (!hugetlb_vmemmap_restore_batches(batches)) {
+			hugetlb_batches_run(batches, free_batch, batches->h);
+			return true;
+		}
+		folios = hugetlb_batches_splice(batches);
 	}
 
 	/* One page at a time, if need be */
-	return update_and_free_pages_bulk(batches->h,
-					  hugetlb_batches_splice(batches));
+	return update_and_free_pages_bulk(batches->h, folios);
 }
