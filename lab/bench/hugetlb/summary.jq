@@ -31,6 +31,9 @@ def gain:
 	{ alone_ns: ($alone | spread), helpers_ns: ($helpers | spread),
 	  unpatched_ns: ($unpatched | spread),
 	  ratio: ([range($alone | length) | $alone[.] / $helpers[.]] | spread),
+	  fastest: { helpers: (($alone | min) / ($helpers | min) | places(3)),
+		     unpatched: (if $unpatched == [] then null
+			else ($alone | min) / ($unpatched | min) | places(3) end) },
 	  alone_to_unpatched: (($alone | median) / ($unpatched | median) | places(3)) };
 
 # kernel, pool, HVO, what, who, ns

@@ -83,7 +83,7 @@ faster()
 	elapsed=$(($(now) - elapsed))
 	lift_quota "$A"
 	ktap_print_msg "alone $alone us, with helpers $took us; used $used us in $elapsed us"
-	within 200 10000 && [ "$used" -gt $((elapsed * 110 / 100)) ]
+	within 200 10000 && [ "$used" -gt $((took * 110 / 100)) ]
 }
 
 # The caller alone uses more than the quota.  When it begins, 20 ms may be left of the last
