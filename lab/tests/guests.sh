@@ -209,6 +209,8 @@ qemu-rt() {
 	require 'qemu-rt' lru_drain
 	require 'qemu-rt' reports_wrong_cpu
 	require 'qemu-rt' 'helpers leave a CPU that becomes isolated'
+	bandwidth qemu-rt "$guest"
+	hugetlb_pool qemu-rt "$guest" 1
 	lockdep_reports qemu-rt migration
 	lockdep_reports qemu-rt deadlock
 	boot 'qemu-rt partitions' "$guest" qemu-rt 4 \
