@@ -135,6 +135,8 @@ if [ "$mode" = all ]; then
 	run_part docs - "$LAB/tests/docs.sh"
 	run_part bisect - "$LAB/bisect.sh"
 fi
+# A part that is only in make check-all
+[ -s "$results" ] || die "PART=$only is no part of this check: use make check-all"
 failed=$(count '^not ok ')
 skipped=$(count '^ok .*# SKIP')
 passed=$(($(count '^ok ') - skipped))

@@ -62,12 +62,21 @@ static void put(int fd, const char *file, unsigned long value)
 		err(1, "%s", file);
 }
 
-static void set(const char *file, unsigned long value)
+static void write_text(const char *file, const char *text)
 {
 	int fd = open(file, O_WRONLY);
 
-	put(fd, file, value);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err(1, "%s", file);
 	close(fd);
+}
+
+static void set(const char *file, unsigned long value)
+{
+	char text[24];
+
+	sprintf(text, "%lu", value);
+	write_text(file, text);
 }
 
 static unsigned long get(const char *file)
@@ -86,6 +95,12 @@ static void resize(unsigned long pages)
 	set(POOL, pages);
 	if (get(POOL) != pages)
 		errx(1, "the pool does not have %lu pages", pages);
+}
+
+static void grow_and_shrink(unsigned long pages)
+{
+	resize(pages);
+	resize(0);
 }
 
 /* Without helpers, then with them; where there are none, only once. */
@@ -228,10 +243,8 @@ static void time_pool(const char *who, unsigned long pages)
 {
 	uint64_t begin, middle;
 
-	if (!strcmp(who, "alone")) {
-		resize(pages);
-		resize(0);
-	}
+	if (!strcmp(who, "alone"))
+		grow_and_shrink(pages);
 	begin = now();
 	resize(pages);
 	middle = now();
@@ -248,8 +261,7 @@ static void pool(unsigned long pages, int runs)
 	for (warm = 0; warm < 2; warm++) {
 		for (hvo_state = 0; hvo_state < 2; hvo_state++) {
 			set(HVO, hvo_state);
-			resize(pages);
-			resize(0);
+			grow_and_shrink(pages);
 		}
 	}
 	for (; runs--;) {
@@ -266,15 +278,6 @@ static void pool(unsigned long pages, int runs)
 #define GROUP		CGROUPS "/bench"
 #define LIMITED_PAGES	500
 #define SLEEP_US	10000
-
-static void write_text(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		err(1, "%s", file);
-	close(fd);
-}
 
 static uint64_t group_usage(void)
 {
@@ -303,10 +306,8 @@ static pid_t in_group(void (*fn)(int), int out)
 static void resize_on(int unused)
 {
 	(void)unused;
-	for (;;) {
-		resize(LIMITED_PAGES);
-		resize(0);
-	}
+	for (;;)
+		grow_and_shrink(LIMITED_PAGES);
 }
 
 /* Writes how late it is, in nanoseconds. */
@@ -361,8 +362,7 @@ static void limit(unsigned long seconds)
 	if (mkdir(GROUP, 0755))
 		err(1, "%s", GROUP);
 	write_text(GROUP "/cpu.max", "20000 100000");
-	resize(LIMITED_PAGES);	/* the host provides the memory */
-	resize(0);
+	grow_and_shrink(LIMITED_PAGES);	/* the host provides the memory */
 	with_and_without(limited, seconds);
 }
 
