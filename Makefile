@@ -24,6 +24,8 @@
 ##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= EXPECT= CONFIG=qemu
 ## make deb        Debian packages of the patched kernel in build/deb (INSTALL.md);
 ##                 KCONFIG=file: with a configuration of your own
+## make boot-debian  boot Debian with that package, and run the lab's tests of a whole
+##                 system in it; GUEST=dir runs dir/run instead; SMP= MEM= CMDLINE= as above
 ## make torture    everything at once, then look whether something is lost:
 ##                 TORTURE_S=300 SEED= CONFIG=qemu
 ## make bench      unpatched and patched side by side: JSON and SVG
@@ -38,7 +40,7 @@ export BASE CONFIG
 export BUILD LINUX ONTO TOPIC SERIES ASSISTED_BY SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
 	PART RUNS TORTURE_S SEED AGAIN SINCE KCONFIG
 
-.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot deb torture bench
+.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot deb boot-debian torture bench
 .NOTPARALLEL:
 
 help:		; @sed -n 's/^## \?//p' Makefile
@@ -54,5 +56,6 @@ bisect:		; @lab/bisect.sh
 kernel:		; @lab/kernel.sh
 boot:		; @lab/kernel.sh && lab/boot.sh
 deb:		; @lab/setup.sh deb && lab/deb.sh
+boot-debian:	; @lab/setup.sh deb && lab/setup.sh debian && lab/deb.sh && lab/debian.sh
 torture: setup	; @lab/kernel.sh && lab/torture.sh
 bench: setup	; @lab/bench.sh
