@@ -195,21 +195,21 @@ overdraw()
 	within 50 100000 && [ "$used" -gt $((elapsed * 15 / 100)) ]
 }
 
-# While a group is idle, its quota pays for what helpers used, two seconds for each chunk.
+# While a group is idle, its quota pays for what helpers used, four seconds for each chunk.
 repay()
 {
 	set_quota "$A" 100
-	job in_a size=20 min_chunk=1 max_chunk=1 eager=1 us=2000000 spin=1 caller_ms=70 ||
+	job in_a size=20 min_chunk=1 max_chunk=1 eager=1 us=4000000 spin=1 caller_ms=70 ||
 		return 1
 	ktap_print_msg "$(helpers_began "") chunks of helpers"
 	[ "$(helpers_began "")" -gt 0 ] || return 1
 	job in_a size=300 min_chunk=1 max_chunk=1 eager=1 us=1000 spin=1
 	early=$(helpers_began "")
-	sleep 8
+	sleep 14
 	job in_a size=300 min_chunk=1 max_chunk=1 eager=1 us=1000 spin=1
 	late=$(helpers_began "")
 	lift_quota "$A"
-	ktap_print_msg "chunks of helpers: $early, after 8 seconds $late"
+	ktap_print_msg "chunks of helpers: $early, after 14 seconds $late"
 	[ "$early" = 0 ] && [ "$late" -gt 0 ]
 }
 
