@@ -9,8 +9,8 @@
 #
 # Times are emulated. Those with helpers and without are neighbours in the same guest, and
 # what counts is the median of their ratios; guests of both kernels are booted by turns. Two
-# threads that clear memory gain what two plain bound threads gain with memset(), no more.
-# Other work on the host spoils what needs two CPUs at a time.
+# threads that clear memory gain what two plain bound threads gain with memset(), no more, and
+# for pools hugetlb/plain has two kernel threads that only allocate and free pages. Other work on the host spoils what needs two CPUs at a time.
 #
 # With 4 and 8 CPUs, more than the host may have, hugetlb/split.sh only counts how the work
 # is divided.
@@ -22,6 +22,8 @@
 . "$LAB/measure.sh"
 # shellcheck source=../icount.sh
 . "$LAB/icount.sh"
+# shellcheck source=../module.sh
+. "$LAB/module.sh"
 
 TURNS=3
 SMP=2
@@ -39,6 +41,7 @@ build() {
 	CONFIG=qemu "$LAB/kernel.sh"
 	CONFIG=qemu SERIES=none "$LAB/kernel.sh"
 	gcc -O2 -Wall -Wextra -static -pthread -o "$OBJECTS/guest" "$SOURCE/guest.c"
+	build_module "$SOURCE/plain" qemu "$OBJECTS/plain"
 }
 
 # A guest that runs this command
@@ -48,7 +51,7 @@ root() { # NAME COMMAND
 	rm -rf "$root"
 	mkdir -p "$root"
 	cp "$OBJECTS/guest" "$root/bench"
-	cp "$SOURCE/split.sh" "$root/"
+	cp "$SOURCE"/*.sh "$OBJECTS/plain/plain_pages.ko" "$root/"
 	printf '#!/bin/sh\nexec %s\n' "$2" >"$root/run"
 	chmod +x "$root/run"
 	echo "$root"
@@ -85,6 +88,7 @@ run_all() {
 		for kernel in unpatched patched; do
 			NODES=2 run_guest $kernel pool 20G "/bench pool $PAGES $((RUNS / TURNS))"
 		done
+		NODES=2 run_guest patched plain 20G "/plain.sh $PAGES $((RUNS / TURNS))"
 	done
 	for kernel in unpatched patched; do
 		run_guest $kernel clear 6G "/bench clear $((RUNS / TURNS))" 'hugepagesz=1G hugepages=1'

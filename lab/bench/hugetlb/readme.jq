@@ -16,6 +16,7 @@ def of($what; $hvo; $pages): .instructions[] |
 "| work | unpatched | one thread | with a helper | gain; quartiles | gain of the fastest |",
 "|---|---|---|---|---|---|",
 (.pools[] | "| \(.what) by \($all.pages) pages, HVO \(.hvo | hvo) | \(.unpatched_ns.median | ms) ms | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) | \(.fastest.helpers)x |"),
+(.plains[] | "| plain kernel threads, \({ alloc: "allocate", free: "free" }[.what]) \($all.pages) such pages | – | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) | \(.fastest.helpers)x |"),
 (.clears[] | "| \({ fault: "page fault, 1 GiB", fallocate: "fallocate(), 1 GiB", memset: "memset() of 1 GiB, plain threads" }[.what]) | \(if .what == "memset" then "–" else "\(.unpatched_ns.median | ms) ms" end) | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) | \(.fastest.helpers)x |"),
 "",
 "The gain of the fastest is the fastest run of one thread against the fastest with a helper: what other work on the host disturbs least. The fastest run of one thread against that of the unpatched kernel: \(.pools | map("\(.name) \(.fastest.unpatched)") | join("; ")).",
