@@ -10,7 +10,8 @@
 # Times are emulated. Those with helpers and without are neighbours in the same guest, and
 # what counts is the median of their ratios; guests of both kernels are booted by turns. Two
 # threads that clear memory gain what two plain bound threads gain with memset(), no more, and
-# for pools hugetlb/plain has two kernel threads that only allocate and free pages. Other work on the host spoils what needs two CPUs at a time.
+# for pools hugetlb/plain has two kernel threads that only allocate and free pages. Other
+# work on the host spoils what needs two CPUs at a time.
 #
 # With 4 and 8 CPUs, more than the host may have, hugetlb/split.sh only counts how the work
 # is divided.
