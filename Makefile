@@ -22,10 +22,6 @@
 ## make kernel     build build/7.3/qemu; CONFIG=uml, SERIES=none (unpatched)
 ## make boot       boot it: GUEST=dir with an executable /run
 ##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= EXPECT= CONFIG=qemu
-## make deb        Debian packages of the patched kernel in build/deb (INSTALL.md);
-##                 KCONFIG=file: with a configuration of your own
-## make boot-debian  boot Debian with that package, and run the lab's tests of a whole
-##                 system in it; GUEST=dir runs dir/run instead; SMP= MEM= CMDLINE= as above
 ## make torture    everything at once, then look whether something is lost:
 ##                 TORTURE_S=300 SEED= CONFIG=qemu
 ## make bench      unpatched and patched side by side: JSON and SVG
@@ -38,9 +34,9 @@ BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
 export BUILD LINUX ONTO TOPIC SERIES ASSISTED_BY SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
-	PART RUNS TORTURE_S SEED AGAIN SINCE KCONFIG
+	PART RUNS TORTURE_S SEED AGAIN SINCE
 
-.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot deb boot-debian torture bench
+.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot torture bench
 .NOTPARALLEL:
 
 help:		; @sed -n 's/^## \?//p' Makefile
@@ -55,7 +51,5 @@ mail:		; @lab/mail.sh
 bisect:		; @lab/bisect.sh
 kernel:		; @lab/kernel.sh
 boot:		; @lab/kernel.sh && lab/boot.sh
-deb:		; @lab/setup.sh deb && lab/deb.sh
-boot-debian:	; @lab/setup.sh deb && lab/setup.sh debian && lab/deb.sh && lab/debian.sh
 torture: setup	; @lab/kernel.sh && lab/torture.sh
 bench: setup	; @lab/bench.sh

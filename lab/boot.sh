@@ -12,9 +12,7 @@
 #
 # The guest's system is busybox, in /bin, /sbin and /usr; nothing else is there.
 #
-# For other commands of the lab: OUT= names another object folder, ACCEL= how to emulate,
-# SYSTEM= a folder with vmlinuz, its config, initrd.img and disk.img: what is on that disk is
-# booted, and finds GUEST on a second one.
+# For other commands of the lab: OUT= names another object folder, ACCEL= how to emulate.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/verdict.sh"
@@ -26,16 +24,14 @@ SMP=${SMP:-4}
 TIMEOUT=${TIMEOUT:-300}
 GUEST=${GUEST:-}
 NODES=${NODES:-1}
-SYSTEM=${SYSTEM:-}
 
-case ${SYSTEM:+disk}$CONFIG in
-disk*) machine=qemu arch=x86_64 image=$SYSTEM/vmlinuz kconfig=$SYSTEM/config MEM=${MEM:-4G} ;;
-uml*) machine=uml arch=um image=$OUT/linux kconfig=$OUT/.config MEM=${MEM:-512M} ;;
-*) machine=qemu arch=x86_64 image=$OUT/arch/x86/boot/bzImage kconfig=$OUT/.config MEM=${MEM:-4G} ;;
+case $CONFIG in
+uml*) machine=uml arch=um image=$OUT/linux MEM=${MEM:-512M} ;;
+*) machine=qemu arch=x86_64 image=$OUT/arch/x86/boot/bzImage MEM=${MEM:-4G} ;;
 esac
 
 check_arguments() {
-	[[ -n $SYSTEM || ($CONFIG =~ ^(uml|qemu)(-|$) && -f $LAB/configs/$CONFIG.config) ]] ||
+	[[ $CONFIG =~ ^(uml|qemu)(-|$) && -f $LAB/configs/$CONFIG.config ]] ||
 		die "CONFIG=$CONFIG is no configuration; see lab/configs"
 	[[ $SMP =~ ^[1-9][0-9]{0,3}$ ]] || die "SMP=$SMP is no number of CPUs"
 	[[ $MEM =~ ^[1-9][0-9]{0,5}[MG]$ ]] || die "MEM=$MEM is no size like 512M or 4G"
@@ -53,14 +49,13 @@ check_kernel() {
 
 	[ -f "$image" ] ||
 		die "$image is not built: make kernel CONFIG=$CONFIG${SERIES:+ SERIES=none}"
-	cpus=$(sed -n 's/^CONFIG_NR_CPUS=//p' "$kconfig")
+	cpus=$(sed -n 's/^CONFIG_NR_CPUS=//p' "$OUT/.config")
 	[ "$SMP" -le "${cpus:-1}" ] || die "SMP=$SMP: this kernel is built for ${cpus:-1} CPUs"
 }
 
 check_tools() {
 	need busybox cpio gcc timeout
 	[ $machine = uml ] || need qemu-system-x86_64
-	[ -z "$SYSTEM" ] || need mke2fs
 	! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
 		die "missing: busybox-static (the busybox that is here needs libraries)"
 }
@@ -125,15 +120,6 @@ make_initrd() {
 	cat "${parts[@]}" "$tmp/guest" >"$tmp/initrd"
 }
 
-# SYSTEM's own archive, and GUEST as a disk, which has room for its folders
-make_disk() {
-	local mib
-
-	mib=$(($(du -sm "$GUEST" | cut -f1) * 5 / 4 + 16))
-	cp "$SYSTEM/initrd.img" "$tmp/initrd"
-	mke2fs -q -t ext4 -d "$GUEST" "$tmp/guest" "${mib}M" || die "GUEST=$GUEST cannot be read"
-}
-
 # User Mode Linux keeps the guest's memory in a file below TMPDIR: where is room?
 find_memory() {
 	local mib=${MEM%[MG]} folder tried=()
@@ -182,11 +168,6 @@ command_qemu() {
 	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
 	memory_qemu
-	if [ -n "$SYSTEM" ]; then
-		parameters+=(root=/dev/vda)
-		disks=(-drive "if=virtio,format=raw,snapshot=on,file=$SYSTEM/disk.img"
-			-drive "if=virtio,format=raw,read-only=on,file=$tmp/guest")
-	fi
 	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu "max,la57=off" -smp "$SMP,sockets=$NODES"
 		"${memory[@]}" -nodefaults -no-user-config -display none -no-reboot
 		-chardev "file,id=console,path=$tmp/console"
@@ -196,7 +177,7 @@ command_qemu() {
 		-device 'isa-serial,chardev=output'
 		-device 'isa-serial,chardev=result,irq=7'
 		-kernel "$image" -initrd "$tmp/initrd" -append "${parameters[*]}"
-		"${disks[@]}" "${qemu_args[@]}")
+		"${qemu_args[@]}")
 }
 
 # What the guest writes goes to plain files: they never make it wait, and what cannot
@@ -204,7 +185,7 @@ command_qemu() {
 # epollctl may not wait for them.) KILL at the end of its time, for a User Mode Linux
 # that is asked to end may well panic over it.
 start() {
-	local command parameters qemu_args memory disks=()
+	local command parameters qemu_args memory
 
 	read -ra parameters <<<"panic=-1 ignore_loglevel ${CMDLINE:-}"
 	read -ra qemu_args <<<"${QEMU_ARGS:-}"
@@ -275,7 +256,7 @@ check_tools
 ulimit -c 0		# User Mode Linux panics by dumping its core
 tmp=$(mktemp -d)
 on_exit "rm -rf '$tmp'"
-if [ -n "$SYSTEM" ]; then make_disk; else make_initrd; fi
+make_initrd
 run
 [ "$(<"$tmp/verdict")" = pass ] || { cat "$tmp/verdict"; exit 1; }
 say "the guest passed"

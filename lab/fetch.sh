@@ -9,22 +9,37 @@
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/bases/$BASE"
-. "$LAB/apt.sh"
 
 DL=$BUILD/dl
 APT=$BUILD/apt
 apt_options=()
 
+# The address that this machine fetches its own release from
+mirror() {
+	local codename
+
+	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	# shellcheck disable=SC2016 # apt's variables, not ours
+	apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)' \
+		'Identifier: Packages' 2>/dev/null |
+		awk -v codename="$codename" '
+			$3 != "main" { next }
+			$2 == codename { print $1, $2; found = 1; exit }
+			!any && $1 ~ /debian\/?$/ { any = $1 " " $2 }
+			END { if (!found && any) print any }'
+}
+
 apt_private() { apt-get "${apt_options[@]}" "$@"; }
 
 set_up_apt() {
-	local uri release suite
+	local uri release suite keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
+	[ -f "$keyring" ] || keyring=
 	read -r uri release < <(mirror) ||
 		die "apt knows no Debian mirror (run apt-get update, or look at its sources); else use LINUX=path"
 	mkdir -p "$APT"/{state/lists/partial,cache/archives/partial} "$DL"
 	for suite in "$release" "$release-backports" $SUITES; do
-		source_line "$uri" "$suite"
+		echo "deb ${keyring:+[signed-by=$keyring]} $uri $suite main"
 	done | sort -u >"$APT/sources.list"
 	apt_options=(-o "Dir::Etc::sourcelist=$APT/sources.list"
 		-o Dir::Etc::sourceparts=/dev/null

@@ -3,9 +3,8 @@
 #
 # make kernel CONFIG=qemu [SERIES=none]: configure and build into build/BASE/CONFIG
 # (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b merges
-# the fragments common, a and a-b; an option that does not stick is an error. tiny has no
-# more than its own fragment; deb adds its fragment to the kernel's defaults, and own to
-# the file KCONFIG.
+# the fragments common (except for tiny), a and a-b; an option that does not stick is an
+# error.
 #
 # Every source folder is called linux and stands beside its object folders: so ccache
 # sees the same names, and a second source costs only what differs.
@@ -15,7 +14,6 @@
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
-. "$LAB/kconfig.sh"
 
 need bc bison ccache flex gcc git make openssl perl python3
 know_base
@@ -34,7 +32,7 @@ read -a targets <<<"${FLAGS:-} ${TARGETS:-$all}"
 fragments() { # CONFIG
 	case $1 in
 	*-*) fragments "${1%-*}" ;;
-	tiny | deb | own) ;;
+	tiny) ;;
 	*) echo "$LAB/configs/common.config" ;;
 	esac
 	echo "$LAB/configs/$1.config"
@@ -102,16 +100,9 @@ verify_config() {
 
 configure() {
 	write_fragment
-	: >"$log"
-	case $CONFIG in
-	deb) add_to_defaults "$fragment" ;;
-	own) add_to_own "$fragment" ;;
-	*) logged kmake -s KCONFIG_ALLCONFIG="$fragment" allnoconfig ;;
-	esac
+	kmake -s KCONFIG_ALLCONFIG="$fragment" allnoconfig >"$log" 2>&1 || build_failed
 	verify_config
 }
-
-logged() { "$@" >>"$log" 2>&1 || build_failed; }
 
 build_failed() {
 	grep -E -m8 '(error:|\*\*\*|undefined reference|No space left|No rule)' "$log" >&2 ||
@@ -133,9 +124,7 @@ show_progress() { # TOTAL
 	done
 }
 
-# Packages: make -n would pack them, and what they need is built by then
 objects_to_build() {
-	[[ ${targets[*]} != *-pkg ]] || { echo 0; return; }
 	kmake -n "${targets[@]}" 2>/dev/null | grep -cE "echo '  (CC|AS|HOSTCC) " || true
 }
 
@@ -143,7 +132,7 @@ build() {
 	local total
 
 	# what make would build can only be counted once headers are there
-	[ -e "$OUT/vmlinux" ] || logged kmake -s prepare
+	[ -e "$OUT/vmlinux" ] || kmake -s prepare >>"$log" 2>&1 || build_failed
 	total=$(objects_to_build)
 	say "building $name: $total objects"
 	kmake "${targets[@]}" 2>&1 | tee -a "$log" | show_progress "$total" || build_failed
