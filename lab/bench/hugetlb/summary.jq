@@ -29,12 +29,13 @@ def gain:
 	(map(select(.[0] == "patched" and .[-2] == "helpers")) | ns) as $helpers |
 	(map(select(.[0] == "unpatched" and .[-2] == "alone")) | ns) as $unpatched |
 	{ alone_ns: ($alone | spread), helpers_ns: ($helpers | spread),
-	  unpatched_ns: ($unpatched | spread),
+	  unpatched_ns: (if $unpatched == [] then null else $unpatched | spread end),
 	  ratio: ([range($alone | length) | $alone[.] / $helpers[.]] | spread),
 	  fastest: { helpers: (($alone | min) / ($helpers | min) | places(3)),
 		     unpatched: (if $unpatched == [] then null
 			else ($alone | min) / ($unpatched | min) | places(3) end) },
-	  alone_to_unpatched: (($alone | median) / ($unpatched | median) | places(3)) };
+	  alone_to_unpatched: (if $unpatched == [] then null
+		else ($alone | median) / ($unpatched | median) | places(3) end) };
 
 # kernel, pool, HVO, what, who, ns
 def pools:
