@@ -60,15 +60,13 @@ matches_results() {
 }
 
 # Letters of the patched kernel that are new since results/outcome.json; for operations
-# that interrupt the CPU in any case, switches and IPIs differ from run to run. Operations
-# that are only observed may hang on a CPU where they have not, if the documentation says
-# that they do on another: whether the function tracer does differs from run to run.
+# that interrupt the CPU in any case, switches and IPIs differ from run to run, and for those
+# that complete by chance also whether they do.
 # shellcheck disable=SC2016
 news='. as $now | $before[0] as $old | .operations[] as $o | $now.ways[] as $w |
-	([$now.ways[] as $any | $old | outcome("patched"; $any; $o.name).letters |
-		select($o.quiet == []) | explode[]] | map(select(. == ("!" | explode[0])))) as $hangs |
 	(($now | outcome("patched"; $w; $o.name).letters | explode) -
-		($old | outcome("patched"; $w; $o.name).letters | explode) - ("-si" | explode) - $hangs) |
+		($old | outcome("patched"; $w; $o.name).letters | explode) -
+		("-si" + (if $o.chance then "!" else "" end) | explode)) |
 	select(. != []) | "\($o.name) (\($w)): \(implode)"'
 
 is_stable() {

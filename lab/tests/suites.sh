@@ -4,9 +4,9 @@
 # suites.sh [RESULTS]: the kernel's own tests of what the series touches give the same results
 # as on the unpatched kernel: SLUB's KUnit suite, kselftests, and padata's other half by the
 # self-tests of pcrypt. Both kernels are booted in turn, BOOTS times each (2), and as often
-# with two nodes, and with 8 CPUs, for the tests that need them. Of the mm kselftests, only those run for which
-# a small guest has enough time and memory. With RESULTS, which such a run has left in
-# build/log/suites.results, nothing is booted: they are only compared.
+# with two nodes, and with 8 CPUs, for the tests that need them. Of the mm kselftests, only
+# those run for which a small guest has enough time and memory. With RESULTS, which such a run
+# has left in build/log/suites.results, nothing is booted: they are only compared.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh

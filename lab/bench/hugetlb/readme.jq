@@ -10,14 +10,17 @@ def of($what; $hvo; $pages): .instructions[] |
 	select(.what == $what and .hvo == $hvo and .pages == $pages) |
 	"\(.unpatched) → \(.patched) (\(.ratio | percent))";
 
+# memset() does not depend on the kernel
+def row($work): "| \($work) | \(if .what == "memset" or .unpatched_ns == null then "–" else "\(.unpatched_ns.median | ms) ms" end) | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) | \(.fastest.helpers)x |";
+
 . as $all |
 "Pools of 2 MiB pages on two nodes, and pages of 1 GiB; 2 CPUs (\(.date), \(.machine), load before and after \(.load), commit \(.commit)):",
 "",
 "| work | unpatched | one thread | with a helper | gain; quartiles | gain of the fastest |",
 "|---|---|---|---|---|---|",
-(.pools[] | "| \(.what) by \($all.pages) pages, HVO \(.hvo | hvo) | \(.unpatched_ns.median | ms) ms | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) | \(.fastest.helpers)x |"),
-(.plains[] | "| plain kernel threads, \({ alloc: "allocate", free: "free" }[.what]) \($all.pages) such pages | – | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) | \(.fastest.helpers)x |"),
-(.clears[] | "| \({ fault: "page fault, 1 GiB", fallocate: "fallocate(), 1 GiB", memset: "memset() of 1 GiB, plain threads" }[.what]) | \(if .what == "memset" then "–" else "\(.unpatched_ns.median | ms) ms" end) | \(.alone_ns.median | ms) ms | \(.helpers_ns.median | ms) ms | \(.ratio.median)x; \(.ratio.q1) to \(.ratio.q3) | \(.fastest.helpers)x |"),
+(.pools[] | row("\(.what) by \($all.pages) pages, HVO \(.hvo | hvo)")),
+(.plains[] | row("plain kernel threads, \({ alloc: "allocate", free: "free" }[.what]) \($all.pages) such pages")),
+(.clears[] | row({ fault: "page fault, 1 GiB", fallocate: "fallocate(), 1 GiB", memset: "memset() of 1 GiB, plain threads" }[.what])),
 "",
 "The gain of the fastest is the fastest run of one thread against the fastest with a helper: what other work on the host disturbs least. The fastest run of one thread against that of the unpatched kernel: \(.pools | map("\(.name) \(.fastest.unpatched)") | join("; ")).",
 "",

@@ -7,9 +7,9 @@
 
 # The rows of the table, as lab/bench/outcome/operations has them
 def rows: split("\n") | map(select(test("^[a-z]")) | split("|") | map(gsub("^ +| +$"; "")) |
-	{ name: .[0], title: .[1], reason: .[3], quiet: (.[2] |
+	{ name: .[0], title: .[1], reason: .[3], chance: (.[2] == "chance"), quiet: (.[2] |
 		if . == "converted" then ["partition", "isolcpus", "all"]
-		elif . == "-" then [] else split(" ") end) });
+		elif . == "-" or . == "chance" then [] else split(" ") end) });
 
 def letters: [if .works != {} then "w" else empty end, if .switches != {} then "s" else empty end,
 	if .ipis != {} then "i" else empty end,

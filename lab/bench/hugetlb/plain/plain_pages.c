@@ -27,7 +27,7 @@ struct worker {
 	struct list_head pages;
 	struct completion ready, go, done;
 	int (*fn)(struct worker *worker);
-	int nr;
+	int nr, err;
 };
 
 static struct worker workers[THREADS];
@@ -44,12 +44,10 @@ static int alloc(struct worker *worker)
 		page = alloc_pages_node(node, gfp, ORDER);
 		if (!page) {
 			pr_err("%d pages of %d\n", i, worker->nr);
-			break;
+			return -ENOMEM;
 		}
 		list_add(&page->lru, &worker->pages);
-		node = next_online_node(node);
-		if (node == MAX_NUMNODES)
-			node = first_online_node;
+		node = next_node_in(node, node_online_map);
 		cond_resched();
 	}
 	return 0;
@@ -73,9 +71,8 @@ static int work(void *data)
 
 	complete(&worker->ready);
 	wait_for_completion(&worker->go);
-	worker->fn(worker);
-	complete(&worker->done);
-	return 0;
+	worker->err = worker->fn(worker);
+	kthread_complete_and_exit(&worker->done, 0);
 }
 
 static int start(struct worker *worker, int cpu)
@@ -85,37 +82,37 @@ static int start(struct worker *worker, int cpu)
 	init_completion(&worker->ready);
 	init_completion(&worker->go);
 	init_completion(&worker->done);
-	task = kthread_create_on_cpu(work, worker, cpu, "plain_pages/%u");
+	task = kthread_run_on_cpu(work, worker, cpu, "plain_pages/%u");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	wake_up_process(task);
 	wait_for_completion(&worker->ready);
 	return 0;
 }
 
+/* Those that were started run, also if another could not be. */
 static int sample(const char *what, int (*fn)(struct worker *worker), int threads)
 {
+	int started, i, err = 0;
 	u64 begin;
-	int i, err;
 
-	for (i = 0; i < threads; i++) {
-		workers[i].fn = fn;
-		workers[i].nr = pages / threads;
-		err = start(&workers[i], i);
-		if (err) {
-			while (i--)
-				complete(&workers[i].go);
-			return err;
-		}
+	for (started = 0; started < threads; started++) {
+		workers[started].fn = fn;
+		workers[started].nr = pages / threads;
+		err = start(&workers[started], started);
+		if (err)
+			break;
 	}
 	begin = ktime_get_ns();
-	for (i = 0; i < threads; i++)
+	for (i = 0; i < started; i++)
 		complete(&workers[i].go);
-	for (i = 0; i < threads; i++)
+	for (i = 0; i < started; i++) {
 		wait_for_completion(&workers[i].done);
-	pr_info("%s %s %llu\n", what, threads == 1 ? "alone" : "helpers",
-		ktime_get_ns() - begin);
-	return 0;
+		err = err ?: workers[i].err;
+	}
+	if (!err)
+		pr_info("%s %s %llu\n", what, threads == 1 ? "alone" : "helpers",
+			ktime_get_ns() - begin);
+	return err;
 }
 
 static int __init plain_pages_init(void)
