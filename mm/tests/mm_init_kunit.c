@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for mm/mm_init.c: how deferred init splits ranges, and what the
- * running system has of zones
+ * KUnit tests for mm/mm_init.c: how deferred init splits ranges, to which zone pages
+ * belong, and which zones have holes
  */
 
 #include <kunit/test.h>
 #include <linux/align.h>
+#include <linux/bitops.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mmzone.h>
 
@@ -58,9 +59,166 @@ static void mmi_test_split(struct kunit *test)
 			mmi_split(test, block - 35 + start, block - 35 + end);
 }
 
+/* Zones are tested as masks: a bit for each block of memory that is online. */
+#define MMI_BLOCKS	10
+
+static bool mmi_has_hole(unsigned long online)
+{
+	return online && hweight_long(online) != fls_long(online) - __ffs(online);
+}
+
+/* The zone spans its first to its last block that is online. */
+static void mmi_set_zone(struct zone *zone, unsigned long online)
+{
+	unsigned long first = online ? __ffs(online) : 0;
+
+	zone->zone_start_pfn = first * PAGES_PER_SECTION;
+	zone->spanned_pages = (fls_long(online) - first) * PAGES_PER_SECTION;
+	zone->present_pages = hweight_long(online) * PAGES_PER_SECTION;
+}
+
+static void mmi_test_remove_block(struct kunit *test, struct zone *zone,
+				  unsigned long online, unsigned int block,
+				  bool was_contiguous)
+{
+	unsigned long left = online & ~BIT(block);
+	enum zone_holes holes;
+
+	mmi_set_zone(zone, left);
+	holes = zone_holes_after_removal(zone, was_contiguous,
+					 block * PAGES_PER_SECTION,
+					 PAGES_PER_SECTION);
+
+	if (holes != ZONE_MAY_HAVE_HOLE)
+		KUNIT_EXPECT_EQ_MSG(test, holes == ZONE_HAS_HOLE, mmi_has_hole(left),
+				    "online %#lx, block %u removed", online, block);
+	else
+		/* The zone is scanned only if another block is missing. */
+		KUNIT_EXPECT_TRUE_MSG(test, mmi_has_hole(left) && !was_contiguous,
+				      "online %#lx, block %u removed", online, block);
+}
+
+/* All zones of some blocks, and each of their blocks */
+static void mmi_test_removal(struct kunit *test)
+{
+	unsigned long online, block;
+	struct zone *zone;
+
+	zone = kunit_kzalloc(test, sizeof(*zone), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, zone);
+
+	for (online = 1; online < BIT(MMI_BLOCKS); online++) {
+		for_each_set_bit(block, &online, MMI_BLOCKS) {
+			mmi_test_remove_block(test, zone, online, block, false);
+			if (!mmi_has_hole(online))
+				mmi_test_remove_block(test, zone, online, block, true);
+		}
+	}
+}
+
+/* In pageblocks.  The span is that after the removal. */
+static const struct mmi_case {
+	const char *name;
+	unsigned int start, end;
+	unsigned int removed_start, removed_end;
+	unsigned int absent;
+	bool was_contiguous;
+	enum zone_holes holes;
+} mmi_removals[] = {
+	{ "first, small holes elsewhere", 80, 160, 70, 80, 1, true, ZONE_HAS_NO_HOLE },
+	{ "last, small holes elsewhere", 80, 160, 160, 170, 1, true, ZONE_HAS_NO_HOLE },
+	{ "middle, small holes elsewhere", 80, 160, 90, 100, 1, true, ZONE_HAS_HOLE },
+	{ "first, maybe holes elsewhere", 80, 160, 70, 80, 1, false, ZONE_MAY_HAVE_HOLE },
+	{ "last, maybe holes elsewhere", 80, 160, 160, 170, 1, false, ZONE_MAY_HAVE_HOLE },
+	{ "last, a hole before it", 80, 140, 160, 170, 0, false, ZONE_HAS_NO_HOLE },
+	{ "only block, was a hole", 0, 0, 70, 80, 0, false, ZONE_HAS_NO_HOLE },
+	{ "only block", 0, 0, 70, 80, 0, true, ZONE_HAS_NO_HOLE },
+
+	/* A block, and then the memory map that it contains: 2 pageblocks */
+	{ "memory map: last", 80, 160, 162, 170, 0, true, ZONE_HAS_NO_HOLE },
+	{ "memory map: last, then", 80, 160, 160, 162, 0, true, ZONE_HAS_NO_HOLE },
+	{ "memory map: first", 70, 160, 72, 80, 10, true, ZONE_HAS_HOLE },
+	{ "memory map: first, then", 80, 160, 70, 72, 0, false, ZONE_HAS_NO_HOLE },
+	{ "memory map: middle", 80, 160, 92, 100, 10, true, ZONE_HAS_HOLE },
+	{ "memory map: middle, then", 80, 160, 90, 92, 10, false, ZONE_HAS_HOLE },
+
+	/* A memory map of whole sections is online until it is removed. */
+	{ "sections of memory map: last", 80, 162, 162, 170, 2, true, ZONE_HAS_NO_HOLE },
+};
+
+static void mmi_test_removal_cases(struct kunit *test)
+{
+	struct zone *zone;
+	int i;
+
+	zone = kunit_kzalloc(test, sizeof(*zone), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, zone);
+
+	for (i = 0; i < ARRAY_SIZE(mmi_removals); i++) {
+		const struct mmi_case *c = &mmi_removals[i];
+		unsigned long start = c->removed_start * pageblock_nr_pages;
+		unsigned long end = c->removed_end * pageblock_nr_pages;
+
+		zone->zone_start_pfn = c->start * pageblock_nr_pages;
+		zone->spanned_pages = (c->end - c->start) * pageblock_nr_pages;
+		zone->present_pages = zone->spanned_pages -
+				      c->absent * pageblock_nr_pages;
+
+		KUNIT_EXPECT_EQ_MSG(test, c->holes,
+				    zone_holes_after_removal(zone, c->was_contiguous,
+							     start, end - start),
+				    "%s", c->name);
+	}
+}
+
+/* Zones that overlap, that are empty, and with a gap between them */
+static const struct {
+	unsigned long start, end;
+} mmi_zones[] = {
+	{ 2, 5 }, { 0, 0 }, { 3, 20 }, { 22, 30 }, { 10, 28 },
+};
+
+static int mmi_zone_idx(const pg_data_t *pgdat, unsigned long pfn)
+{
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		if (zone_spans_pfn(&pgdat->node_zones[i], pfn))
+			break;
+
+	return i;
+}
+
+static void mmi_test_zone_idx(struct kunit *test)
+{
+	unsigned long pfn, same, end_pfn;
+	pg_data_t *pgdat;
+	int i;
+
+	pgdat = kunit_kzalloc(test, sizeof(*pgdat), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pgdat);
+
+	for (i = 0; i < min(ARRAY_SIZE(mmi_zones), MAX_NR_ZONES); i++) {
+		struct zone *zone = &pgdat->node_zones[i];
+
+		zone->zone_start_pfn = mmi_zones[i].start;
+		zone->spanned_pages = mmi_zones[i].end - mmi_zones[i].start;
+	}
+
+	for (pfn = 0; pfn < 40; pfn++) {
+		int zid = pfn_zone_idx(pgdat, pfn, &end_pfn);
+
+		KUNIT_EXPECT_GT(test, end_pfn, pfn);
+		for (same = pfn; same < min(end_pfn, 40UL); same++)
+			KUNIT_EXPECT_EQ_MSG(test, zid, mmi_zone_idx(pgdat, same),
+					    "page %lu, after page %lu", same, pfn);
+	}
+}
+
 /*
- * At boot, some zones are taken for contiguous because they lack no page.  Zones
- * to which memory was added since are another matter.
+ * The zones of the running system.  Boot and memory hotplug take some zones for
+ * contiguous because they lack no page.  zone->contiguous may be clear without
+ * need if small holes are in the zone.
  */
 static void mmi_test_contiguous(struct kunit *test)
 {
@@ -68,21 +226,23 @@ static void mmi_test_contiguous(struct kunit *test)
 
 	get_online_mems();
 	for_each_populated_zone(zone) {
-		if (zone->present_pages != zone->present_early_pages)
-			continue;
-
-		KUNIT_EXPECT_EQ_MSG(test, zone->contiguous,
-				    zone_scan_contiguous(zone),
-				    "zone %s of node %d", zone->name,
-				    zone_to_nid(zone));
+		if (zone->contiguous)
+			KUNIT_EXPECT_TRUE_MSG(test, zone_scan_contiguous(zone),
+					      "zone %s of node %d", zone->name,
+					      zone_to_nid(zone));
 		if (zone->present_pages == zone->spanned_pages)
-			KUNIT_EXPECT_TRUE(test, zone->contiguous);
+			KUNIT_EXPECT_TRUE_MSG(test, zone->contiguous,
+					      "zone %s of node %d", zone->name,
+					      zone_to_nid(zone));
 	}
 	put_online_mems();
 }
 
 static struct kunit_case mmi_cases[] = {
 	KUNIT_CASE(mmi_test_split),
+	KUNIT_CASE(mmi_test_removal),
+	KUNIT_CASE(mmi_test_removal_cases),
+	KUNIT_CASE(mmi_test_zone_idx),
 	KUNIT_CASE(mmi_test_contiguous),
 	{}
 };

@@ -1,0 +1,186 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# While the kernel considers a zone contiguous, compaction does not look for holes in
+# it.  This test takes memory blocks offline and online again, the first one of a zone,
+# one in its middle and the last one.  A KUnit suite compares each time what the kernel
+# assumes with a scan of the zones.  The kernel itself must not scan the zone, which a
+# trace shows, and the zone must have as many pages as before.
+#
+# Boot with kernelcore=1G, so that memory can go offline.
+
+# shellcheck disable=SC2317 # the checks are called by ktap_test_result
+# shellcheck disable=SC2030,SC2031 # $block of a subshell is another
+
+DIR=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$DIR"/../kselftest/ktap_helpers.sh
+
+MEMORY=/sys/devices/system/memory
+SUITE=/sys/kernel/debug/kunit/mm_init
+TRACEFS=/sys/kernel/tracing
+TRACE=$TRACEFS/instances/memory_hotplug
+SCAN=__pageblock_pfn_to_page	# called for each pageblock
+
+skip()
+{
+	ktap_skip_all "$@"
+	exit "$KSFT_SKIP"
+}
+
+trace_scans()
+{
+	[ -d "$TRACEFS/instances" ] || mount -t tracefs nodev "$TRACEFS"
+	mkdir "$TRACE" && echo "$SCAN" >"$TRACE/set_ftrace_filter" &&
+		echo function >"$TRACE/current_tracer"
+} 2>/dev/null
+
+# The number of calls, including those that the buffer had no room for
+count_scans()
+{
+	cat "$TRACE"/per_cpu/cpu*/stats |
+		awk '/^(entries|overrun):/ { calls += $2 } END { print calls + 0 }'
+}
+
+# "zone number" of each block that is online and belongs to one zone, in order
+blocks()
+{
+	for block in "$MEMORY"/memory[0-9]*; do
+		[ "$(cat "$block/state")" = online ] || continue
+		zone=$(cut -d ' ' -f 1 "$block/valid_zones")
+		node=$(cd "$block" && echo node*)
+		[ "$zone" = none ] || echo "$node/$zone ${block##*/memory}"
+	done | sort -k 1,1 -k 2n
+}
+
+# The numbers of the blocks of one zone: of a zone Movable, if there is one
+choose_zone()
+{
+	blocks | awk '
+		{ numbers[$1] = numbers[$1] " " $2; count[$1]++ }
+		END {
+			for (zone in count) {
+				movable = zone ~ /Movable/
+				if (best == "" || movable > best_movable ||
+				    movable == best_movable && count[zone] > count[best]) {
+					best = zone
+					best_movable = movable
+				}
+			}
+			print numbers[best]
+		}'
+}
+
+# set_state STATE: of the block, for which the kernel may need some attempts
+set_state()
+{
+	for _ in 1 2 3 4 5; do
+		echo "$1" >"$MEMORY/memory$block/state" && return
+		sleep 0.2
+	done 2>/dev/null
+	return 1
+}
+
+# What the kernel knows about the sizes of zones and how it protects them
+sizes()
+{
+	awk '/^Node|^ *(spanned|present|managed|protection:)/' /proc/zoneinfo
+	grep MemTotal /proc/meminfo
+}
+
+is_scan_right()
+{
+	echo 1 >"$SUITE/run" && ! grep -q 'not ok' "$SUITE/results"
+}
+
+has_same_sizes()
+{
+	[ "$(sizes)" = "$before" ]
+}
+
+has_fewer_pages()
+{
+	kept=$(echo "$before" | awk '/MemTotal/ { print $2 }')
+	left=$(awk '/MemTotal/ { print $2 }' /proc/meminfo)
+	ktap_print_msg "$((kept - left)) of $((block_size / 1024)) kB went offline"
+	[ $((kept - left)) -gt 0 ] && [ $((kept - left)) -le $((block_size / 1024)) ]
+}
+
+few_scans()
+{
+	ktap_print_msg "$scans pageblocks scanned, at most $max_scans allowed"
+	[ "$scans" -le "$max_scans" ]
+}
+
+# change NAME STATE SIZES CHECK: change the state of the block, and test what follows
+change()
+{
+	scans=$(count_scans)
+	if ! set_state "$2"; then
+		report=ktap_test_fail
+		[ "$2" != offline ] || in_use=yes
+		[ -z "$in_use" ] || report=ktap_test_skip
+		$report "$1: the zone is what the kernel assumes"
+		$report "$1: $3"
+		$report "$1: the zone is not scanned"
+		return
+	fi
+	scans=$(($(count_scans) - scans))
+
+	ktap_test_result "$1: $3" "$4"
+	$test_scans "$1: the zone is not scanned" few_scans
+	ktap_test_result "$1: the zone is what the kernel assumes" is_scan_right
+}
+
+# test_block NAME NUMBER
+test_block()
+{
+	block=$2
+	in_use=
+	before=$(sizes)
+	ktap_print_msg "the $1 block of the zone is memory$block"
+	change "$1 block offline" offline "fewer pages" has_fewer_pages
+	change "$1 block online" "$type" "as many pages as before" has_same_sizes
+}
+
+clean_up()
+{
+	echo "$type" >"$MEMORY/memory$block/state"
+	echo nop >"$TRACE/current_tracer"
+	rmdir "$TRACE"
+} 2>/dev/null
+
+ktap_print_header
+
+[ "$(id -u)" = 0 ] || skip "requires root"
+[ -e "$MEMORY/block_size_bytes" ] || skip "requires CONFIG_MEMORY_HOTREMOVE"
+[ -d /sys/kernel/debug/kunit ] || mount -t debugfs nodev /sys/kernel/debug 2>/dev/null
+[ -e "$SUITE/run" ] || skip "requires CONFIG_MM_INIT_KUNIT_TEST"
+trace_scans || skip "requires CONFIG_FUNCTION_TRACER"
+
+block_size=$((0x$(cat "$MEMORY/block_size_bytes")))
+pageblock=$(sed -n '/^Pages per block/{s/.*: *//p;q}' /proc/pagetypeinfo)
+max_scans=$((block_size / $(getconf PAGESIZE 2>/dev/null || echo 4096) / pageblock))
+
+# shellcheck disable=SC2046 # words are wanted
+set -- $(choose_zone)
+[ $# -ge 4 ] || skip "requires a zone of 4 memory blocks"
+first=$1
+middle=$(echo "$@" | cut -d ' ' -f $(($# / 2 + 1)))
+last=$(echo "$@" | cut -d ' ' -f $#)
+
+# With CONFIG_DEBUG_VM the kernel always scans, to check what it assumes.
+test_scans=ktap_test_result
+! grep -q ' page_init_poison$' /proc/kallsyms || test_scans=ktap_test_skip
+
+type=online_kernel
+case $(cut -d ' ' -f 1 "$MEMORY/memory$last/valid_zones") in
+Movable) type=online_movable ;;
+esac
+trap clean_up EXIT
+
+ktap_set_plan 18
+test_block first "$first"
+test_block middle "$middle"
+test_block last "$last"
+ktap_finished
