@@ -167,6 +167,7 @@ qemu-debug() {
 		'kunit.enable=0 ROUNDS=5 TEST=qpw:partition.sh,qpw:memcg.sh'
 	require 'qemu-debug partitions' 'no charge is lost when CPUs go offline and online$'
 	require 'qemu-debug partitions' 'partition with that task does not wait for it$'
+	memory_hotplug qemu-debug "$guest"
 	one_cpu qemu-debug
 }
 
@@ -379,6 +380,22 @@ holes() { # GUEST
 	fi
 }
 
+# Blocks of a zone that can go offline
+memory_hotplug() { # CONFIG GUEST
+	local label="$1 memory hotplug"
+
+	MEM=4G boot "$label" "$2" "$1" 2 \
+		'kunit.filter_glob=mm_init* kernelcore=1G TEST=padata:memory_hotplug.sh'
+	require "$label" mmi_test_removal
+	require_each "$label" <<-END
+		first block offline: the zone is what the kernel assumes$
+		middle block offline: the zone is what the kernel assumes$
+		middle block online: the zone is what the kernel assumes$
+		middle block online: as many pages as before$
+		last block online: the zone is what the kernel assumes$
+	END
+}
+
 # One CPU, which deferred init must leave to the watchdog now and then
 one_cpu() { # CONFIG
 	MEM=8G boot "$1 one CPU" "$(idle_guest)" "$1" 1 \
@@ -446,6 +463,9 @@ qemu() {
 	hugetlb_pool qemu "$guest" 1
 	nodes "$guest"
 	holes "$guest"
+	memory_hotplug qemu "$guest"
+	require 'qemu memory hotplug' 'first block offline: the zone is not scanned$'
+	require 'qemu memory hotplug' 'last block online: the zone is not scanned$'
 	for setting in 1 2 0 -3 abc; do
 		boot "qemu deferred_init_threads=$setting" "$guest" qemu 4 \
 			"kunit.enable=0 deferred_init_threads=$setting TEST=padata:deferred_init.sh"
