@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for mm/mm_init.c: how deferred init splits ranges, to which zone pages
- * belong, and which zones have holes
+ * KUnit tests for mm/mm_init.c: how deferred init splits ranges, and which zones
+ * have holes
  */
 
 #include <kunit/test.h>
@@ -171,50 +171,6 @@ static void mmi_test_removal_cases(struct kunit *test)
 	}
 }
 
-/* Zones that overlap, that are empty, and with a gap between them */
-static const struct {
-	unsigned long start, end;
-} mmi_zones[] = {
-	{ 2, 5 }, { 0, 0 }, { 3, 20 }, { 22, 30 }, { 10, 28 },
-};
-
-static int mmi_zone_idx(const pg_data_t *pgdat, unsigned long pfn)
-{
-	int i;
-
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		if (zone_spans_pfn(&pgdat->node_zones[i], pfn))
-			break;
-
-	return i;
-}
-
-static void mmi_test_zone_idx(struct kunit *test)
-{
-	unsigned long pfn, same, end_pfn;
-	pg_data_t *pgdat;
-	int i;
-
-	pgdat = kunit_kzalloc(test, sizeof(*pgdat), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, pgdat);
-
-	for (i = 0; i < min(ARRAY_SIZE(mmi_zones), MAX_NR_ZONES); i++) {
-		struct zone *zone = &pgdat->node_zones[i];
-
-		zone->zone_start_pfn = mmi_zones[i].start;
-		zone->spanned_pages = mmi_zones[i].end - mmi_zones[i].start;
-	}
-
-	for (pfn = 0; pfn < 40; pfn++) {
-		int zid = pfn_zone_idx(pgdat, pfn, &end_pfn);
-
-		KUNIT_EXPECT_GT(test, end_pfn, pfn);
-		for (same = pfn; same < min(end_pfn, 40UL); same++)
-			KUNIT_EXPECT_EQ_MSG(test, zid, mmi_zone_idx(pgdat, same),
-					    "page %lu, after page %lu", same, pfn);
-	}
-}
-
 /*
  * The zones of the running system.  Boot and memory hotplug take some zones for
  * contiguous because they lack no page.  zone->contiguous may be clear without
@@ -242,7 +198,6 @@ static struct kunit_case mmi_cases[] = {
 	KUNIT_CASE(mmi_test_split),
 	KUNIT_CASE(mmi_test_removal),
 	KUNIT_CASE(mmi_test_removal_cases),
-	KUNIT_CASE(mmi_test_zone_idx),
 	KUNIT_CASE(mmi_test_contiguous),
 	{}
 };
