@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-long|qemu-rt|
-# qemu-kcsan: boot the patched kernel and run its KUnit suites and kselftests. Each of their
+# qemu-kcsan|qemu-pin: boot the patched kernel and run its KUnit suites and kselftests. Each of their
 # tests is a line here, and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
@@ -575,6 +575,26 @@ qpw() {
 	qpw_trouble "$guest"
 }
 
+# Maps of several kinds of memory, with the page table of a device without an IOMMU, and
+# KUnit of all formats of that page table
+qemu-pin() {
+	local guest=$scratch/pin
+	local -x QEMU_ARGS='-device edu' MEM=2G TIMEOUT=1800
+
+	make -s -C "$TREE" O="$ROOM/qemu-pin" ARCH=x86_64 headers
+	install_kselftests iommu qemu-pin "$guest/kselftest"
+	cp "$LAB/guest/pin/run" "$guest"
+	boot 'qemu-pin' "$guest" qemu-pin 2 \
+		'kunit.filter_glob=*iommu* vfio.enable_unsafe_noiommu_mode=1 hugepages=160'
+	require_each 'qemu-pin' <<-END
+		amdv1_iommu_test.test_read_phys
+		vtdss_iommu_test.test_read_phys
+		each IOVA translates to its page
+		pages are pinned once for all domains$
+		a killed map pins nothing$
+	END
+}
+
 mkdir -p "$LOG"
 case $1 in
 uml) uml ;;
@@ -587,5 +607,6 @@ qemu-debug-long) qemu-debug-long ;;
 qemu-rt) qemu-rt ;;
 qemu-bench) qemu-bench ;;
 qemu-kcsan) qemu-kcsan ;;
+qemu-pin) qemu-pin ;;
 esac
 exit $failed
