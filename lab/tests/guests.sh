@@ -98,7 +98,11 @@ uml-lockdep() {
 # Without padata the contract is the same
 uml-up() {
 	boot 'uml-up' "$(idle_guest)" uml-up 1
-	require 'uml-up' padata_mt
+	require_each 'uml-up' <<-END
+		padata_mt
+		amdv1_iommu_test.*test_read_phys
+		vtdss_iommu_test.*test_read_phys
+	END
 }
 
 # A guest that only says whether it has two nodes
@@ -585,10 +589,8 @@ qemu-pin() {
 	install_kselftests iommu qemu-pin "$guest/kselftest"
 	cp "$LAB/guest/pin/run" "$guest"
 	boot 'qemu-pin' "$guest" qemu-pin 2 \
-		'kunit.filter_glob=*iommu* vfio.enable_unsafe_noiommu_mode=1 hugepages=160'
+		'kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=160'
 	require_each 'qemu-pin' <<-END
-		amdv1_iommu_test.test_read_phys
-		vtdss_iommu_test.test_read_phys
 		each IOVA translates to its page
 		pages are pinned once for all domains$
 		a killed map pins nothing$
