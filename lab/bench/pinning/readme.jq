@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# results/pinning.json for the README
+
+def pair($what): "\(.unpatched[$what]) → \(.patched[$what]) (\(.ratio[$what]))";
+
+. as $all |
+"Maps and unmaps of \(.mib) MiB by iommufd, unpatched → patched (ratio); 2 CPUs for the gain of two",
+"threads of user space with ioctls of their own (\(.date), \(.machine), load before and after \(.load), commit \(.commit)):",
+"",
+"| memory | runs of adjacent pages | instructions of a page: map | unmap | unmap of what only the map holds | two threads against one, patched: map | unmap |",
+"|---|---|---|---|---|---|---|",
+(.instructions[] | .name as $name |
+	($all.last_references[] | select(.name == $name)) as $last |
+	($all.times[] | select(.name == $name).patched) as $t |
+	"| \(.name) | \(.runs) | \(pair("map")) | \(pair("unmap")) | \($last | pair("unmap")) | \($t.map.gain.median)x | \($t.unmap.gain.median)x |"),
+"",
+"Small maps, instructions of a call:",
+"",
+"| size | map | unmap |",
+"|---|---|---|",
+(.small[] | "| \(.name) | \(pair("map")) | \(pair("unmap")) |"),
+"",
+"Goals reached: \([.goals[].reached | select(.)] | length) of \(.goals | length)\(.goals | to_entries | map(select(.value.reached | not) | "\(.key), \(.value.value) (\(.value.goal))") | if . == [] then "." else "; missed: \(join("; "))." end)"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Lines of samples, as pinning.sh gathers them, to one object of figures and goals. A line
+# has parts, separated by "; ": the kernel, what was counted, the kind of memory, and words
+# with a number.
+
+def quantile($q): sort | .[((length - 1) * $q) | round];
+def median: quantile(0.5);
+def places($n): pow(10; $n) as $p | . * $p | round / $p;
+def spread: { n: length, median: median, q1: quantile(0.25), q3: quantile(0.75) } |
+	map_values(places(2));
+def goal($value; $limit; $reached): { value: $value, goal: $limit, reached: $reached };
+
+def number($word): (map(select(startswith($word + " "))) | first // null) |
+	if . then ltrimstr($word + " ") | tonumber else null end;
+
+def sample: {
+	kernel: .[0], what: .[1], name: .[2],
+	runs: ((map(capture("pages in (?<runs>[0-9]+) runs").runs?) | first // null) |
+		if . then tonumber else null end),
+	round: number("round"), threads: number("threads"),
+	last: any(.[]; . == "last references"),
+	map: number("map"), unmap: number("unmap") };
+
+def pair($kernel): map(select(.kernel == $kernel)) | first | { map, unmap };
+def ratio($what): if .unpatched[$what] then .patched[$what] / .unpatched[$what] | places(3) else null end;
+def ratios: . + { ratio: { map: ratio("map"), unmap: ratio("unmap") } };
+# In the order in which they were measured
+def by(f): reduce .[] as $s ([]; if any(.[]; f == ($s | f)) then . else . + [$s] end);
+
+[inputs | split("; ") | sample] as $all |
+($all | map(select(.what == "instructions"))) as $instructions |
+
+# The second round of one thread; the first one also marks pages dirty
+($instructions | map(select(.round == 2 and .threads == 1)) | . as $s | by(.name) |
+	map(.name as $name | $s | map(select(.name == $name)) |
+		{ name: $name, runs: .[0].runs, unpatched: pair("unpatched"), patched: pair("patched") } |
+		ratios)) as $pages |
+($instructions | map(select(.last)) | . as $s | by(.name) |
+	map(.name as $name | $s | map(select(.name == $name)) |
+		{ name: $name, unpatched: pair("unpatched"), patched: pair("patched") } |
+		ratios)) as $last |
+($instructions | map(select(.name | startswith("small, "))) | . as $s | by(.name) |
+	map(.name as $name | $s | map(select(.name == $name)) |
+		{ name: ($name | ltrimstr("small, ")), unpatched: pair("unpatched"), patched: pair("patched") } |
+		ratios)) as $small |
+
+# One thread and two are neighbours
+def gain($samples; $what):
+	($samples | map(select(.threads == 1)[$what])) as $one |
+	($samples | map(select(.threads == 2)[$what])) as $two |
+	{ one: ($one | spread), two: ($two | spread),
+	  gain: ([range($one | length) | $one[.] / $two[.]] | spread) };
+
+($all | map(select(.what == "times" and .round)) | . as $s | by(.name) |
+	map(.name as $name | { name: $name } +
+		(("unpatched", "patched") as $kernel |
+		 ($s | map(select(.name == $name and .kernel == $kernel))) as $here |
+		 { key: $kernel, value: { map: gain($here; "map"), unmap: gain($here; "unmap") } } |
+		 [.] | from_entries)) |
+	group_by(.name) | map(add)) as $times |
+
+def page($name): $pages[] | select(.name == $name);
+
+{ benchmark: "maps and unmaps of pinned memory by iommufd",
+  unit: "instructions of a page of 4 KiB; ns of a page",
+  kind: "instructions by -icount, one CPU, interrupts included; times are emulated, 2 CPUs: compare within this file only",
+  machine: $machine, load: $load, base: $base, commit: $commit, date: $date, mib: ($mib | tonumber),
+  instructions: $pages, last_references: $last, small: $small, times: $times,
+  goals: (
+	($pages | map(select(.name | test("THP|hugetlb")) | {
+		key: "\(.name): unmap, instructions against unpatched",
+		value: goal(.ratio.unmap; "<= 0.5"; .ratio.unmap <= 0.5) })) +
+	($pages | map(("map", "unmap") as $what | {
+		key: "\(.name): \($what) by one thread, instructions against unpatched",
+		value: goal(.ratio[$what]; "<= 1"; .ratio[$what] <= 1) })) +
+	($small | map(("map", "unmap") as $what | {
+		key: "\(.name): \($what), instructions against unpatched",
+		value: goal(.ratio[$what]; "<= 1.01"; .ratio[$what] <= 1.01) })) | from_entries) }

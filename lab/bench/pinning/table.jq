@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What was found, from results/pinning.json
+
+def pair($what): "\($what) \(.unpatched[$what]) -> \(.patched[$what]) (\(.ratio[$what]))";
+
+"Maps and unmaps of pinned memory, \(.date)", .machine, "load before, after: \(.load)", "",
+"Instructions of a page of 4 KiB, unpatched and patched:",
+(.instructions[] | "  \(.name): \(pair("map")), \(pair("unmap"))"),
+(.last_references[] | "  \(.name), last references: \(pair("unmap"))"),
+"Instructions of a call:",
+(.small[] | "  \(.name): \(pair("map")), \(pair("unmap"))"),
+"Two threads of user space against one, times:",
+(.times[] | . as $t | ("unpatched", "patched") as $k | $t[$k] |
+	"  \($t.name), \($k): map \(.map.one.median) ns, \(.map.gain.median)x; unmap \(.unmap.one.median) ns, \(.unmap.gain.median)x"),
+(.goals | to_entries[] | "\(.key): \(.value.value), goal \(.value.goal): \(if .value.reached then "reached" else "MISSED" end)")
