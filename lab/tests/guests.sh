@@ -101,7 +101,7 @@ uml-up() {
 	require_each 'uml-up' <<-END
 		padata_mt
 		amdv1_iommu_test.*test_read_phys
-		vtdss_iommu_test.*test_read_phys
+		riscv_64_iommu_test.*test_read_phys
 	END
 }
 

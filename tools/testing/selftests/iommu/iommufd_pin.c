@@ -33,7 +33,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <linux/iommufd.h>
-#include <linux/memfd.h>
 #include <linux/types.h>
 #include <linux/vfio.h>
 
@@ -610,9 +609,45 @@ static void test_hole(struct memory *mem)
 			 mem->kind->name);
 }
 
+/* In pages: those of the pool, or all others.  CPUs keep some in their caches. */
+static long free_pages(const struct kind *kind)
+{
+	if (kind->flags & HUGETLB)
+		return read_number("/proc/meminfo", "HugePages_Free") * (HUGE / PAGE);
+	return read_number("/proc/meminfo", "MemFree") * 1024 / PAGE;
+}
+
+/* The process has unmapped the memory, as at its exit: unpinning frees it. */
+static void test_last_references(const struct kind *kind, size_t size)
+{
+	long slack = kind->flags & HUGETLB ? 0 : 1024;
+	long before = 0, pins = pinned_folio_refs(), lost;
+	struct memory mem;
+	bool unpinned;
+	int i;
+
+	/* The first round fills caches and allocates tables */
+	for (i = 0; i < 17; i++) {
+		memory_create(&mem, kind, size, true);
+		run(map_piece, &mem, 1);
+		munmap(mem.start, mem.size);
+		if (mem.fd >= 0 && ftruncate(mem.fd, 0))
+			die("ftruncate");
+		run(unmap_piece, &mem, 1);
+		memory_destroy(&mem);
+		if (!i)
+			before = free_pages(kind);
+	}
+	unpinned = pinned(pins, 0);
+	lost = before - free_pages(kind);
+	ksft_test_result(unpinned && lost <= slack,
+			 "%s: unpinning frees the last references (%ld pages lost)\n",
+			 kind->name, lost);
+}
+
 static int nr_kind_tests(const struct kind *kind)
 {
-	return kind->flags & FILE_BACKED ? 6 : 7;
+	return kind->flags & FILE_BACKED ? 7 : 8;
 }
 
 static void test_kind(const struct kind *kind, size_t size)
@@ -631,6 +666,7 @@ static void test_kind(const struct kind *kind, size_t size)
 	if (mem.fd < 0)
 		test_hole(&mem);
 	memory_destroy(&mem);
+	test_last_references(kind, size);
 }
 
 /* Without CAP_IPC_LOCK: what is locked is limited, and returns to its start */
@@ -804,41 +840,65 @@ static void measure(const struct kind *kind, size_t size, int rounds)
 			       (double)map / nr_pages(&mem),
 			       (double)unmap / nr_pages(&mem));
 		}
-	/* The pins hold the last references, as when a process exits */
-	run(map_piece, &mem, 1);
-	munmap(mem.start, mem.size);
-	if (mem.fd >= 0)
-		ftruncate(mem.fd, 0);
-	printf("bench %s; %zu pages in %u runs; last references; unmap %.2f\n", kind->name,
-	       nr_pages(&mem), mem.runs,
-	       (double)run(unmap_piece, &mem, 1) / nr_pages(&mem));
 	memory_destroy(&mem);
+
+	/* The pins hold the last references, as when a process exits */
+	for (i = 0; i < rounds; i++) {
+		memory_create(&mem, kind, size, true);
+		run(map_piece, &mem, 1);
+		munmap(mem.start, mem.size);
+		if (mem.fd >= 0 && ftruncate(mem.fd, 0))
+			die("ftruncate");
+		printf("bench %s; %zu pages in %u runs; last references; unmap %.2f\n",
+		       kind->name, nr_pages(&mem), mem.runs,
+		       (double)run(unmap_piece, &mem, 1) / nr_pages(&mem));
+		memory_destroy(&mem);
+	}
+}
+
+#define SMALL_MAPS	512
+
+static int compare(const void *a, const void *b)
+{
+	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static __u64 median(__u64 *values, size_t nr)
+{
+	qsort(values, nr, sizeof(*values), compare);
+	return values[nr / 2];
 }
 
 /* Small maps, each of other pages, so that the fixed cost counts */
 static void measure_small(size_t size)
 {
 	static const size_t sizes[] = { PAGE, 16 * PAGE, HUGE };
+	static __u64 maps[SMALL_MAPS], unmaps[SMALL_MAPS];
 	struct memory mem;
-	size_t i, offset;
+	size_t i, j;
 
 	memory_create(&mem, &kinds[0], size, true);
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		size_t nr = mem.size / sizes[i] < 512 ? mem.size / sizes[i] : 512;
-		__u64 map = 0, unmap = 0, start;
+		size_t nr = mem.size / sizes[i];
 
-		for (offset = 0; offset < nr * sizes[i]; offset += sizes[i]) {
-			start = now();
-			if (map_piece(&mem, offset, sizes[i]))
+		if (nr > SMALL_MAPS)
+			nr = SMALL_MAPS;
+		for (j = 0; j < nr; j++) {
+			__u64 start = now();
+
+			if (map_piece(&mem, j * sizes[i], sizes[i]))
 				die("map");
-			map += now() - start;
+			maps[j] = now() - start;
 			start = now();
-			if (unmap_piece(&mem, offset, sizes[i]))
+			if (unmap_piece(&mem, j * sizes[i], sizes[i]))
 				die("unmap");
-			unmap += now() - start;
+			unmaps[j] = now() - start;
 		}
-		printf("bench small, %zu KiB; map %.1f; unmap %.1f\n", sizes[i] / 1024,
-		       (double)map / nr, (double)unmap / nr);
+		printf("bench small, %zu KiB; map %llu; unmap %llu\n", sizes[i] / 1024,
+		       (unsigned long long)median(maps, nr),
+		       (unsigned long long)median(unmaps, nr));
 	}
 	memory_destroy(&mem);
 }
