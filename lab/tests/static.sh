@@ -65,7 +65,7 @@ test_every_patch_is_in_a_series() {
 test_every_whole_file_is_in_a_patch() {
 	diff <(whole_files | sort) <(
 		cd "$TOP" &&
-			git ls-files --cached --others --exclude-standard -- kernel include lib mm fs \
+			git ls-files --cached --others --exclude-standard -- arch kernel include lib mm fs \
 				tools Documentation | sort)
 }
 

@@ -7,6 +7,7 @@ static __always_inline void store_nontemporal(unsigned long *to, unsigned long v
 {
 	asm volatile("movnti %1, %0" : "=m" (*to) : "r" (value));
 }
+
 #define store_nontemporal store_nontemporal
 #endif
 
