@@ -181,12 +181,19 @@ max_scans=$((block_size / $(getconf PAGESIZE 2>/dev/null || echo 4096) / pageblo
 set -- $(choose_zone)
 [ $# -ge 4 ] || skip "requires a zone of 4 memory blocks"
 first=$1
-middle=$(echo "$@" | cut -d ' ' -f $(($# / 2 + 1)))
+candidates="$(echo "$@" | cut -d ' ' -f $(($# / 2 + 1))-$(($# - 1)))
+	$(echo "$@" | cut -d ' ' -f 2-$(($# / 2)))"
 last=$(echo "$@" | cut -d ' ' -f $#)
 
 type_of_zone=$(cut -d ' ' -f 1 "$MEMORY/memory$last/valid_zones")
 type=online_kernel
 [ "$type_of_zone" != Movable ] || type=online_movable
+
+# The middle one that can go offline, for the kernel may use some for good
+for middle in $candidates; do
+	block=$middle
+	set_state offline && set_state "$type" && break
+done
 
 # With CONFIG_DEBUG_VM the kernel always scans, to check what it assumes.
 test_scans=ktap_test_result
