@@ -65,7 +65,7 @@ run_all() {
 }
 
 draw() {
-	jq -r '.instructions[] | select(.name != null) | [.name, .unpatched.map, .patched.map, .unpatched.unmap, .patched.unmap] | @tsv' \
+	jq -r '.instructions[] | [.name, .unpatched.map, .patched.map, .unpatched.unmap, .patched.unmap] | @tsv' \
 		"$results" >"$LOG/bench-pinning.dat"
 	gnuplot <<-END
 		set terminal svg size 900,420 font "sans-serif,13" background "white" noenhanced

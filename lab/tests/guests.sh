@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-long|qemu-rt|
-# qemu-kcsan|qemu-pin: boot the patched kernel and run its KUnit suites and kselftests. Each of their
-# tests is a line here, and so is the verdict on each guest.
+# qemu-kcsan|qemu-pin: boot the patched kernel and run its KUnit suites and kselftests. Each
+# of their tests is a line here, and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -95,7 +95,7 @@ uml-lockdep() {
 	lockdep_reports uml-lockdep migration
 }
 
-# Without padata the contract is the same
+# Without padata the contract is the same; and page tables of IOMMUs
 uml-up() {
 	boot 'uml-up' "$(idle_guest)" uml-up 1
 	require_each 'uml-up' <<-END
@@ -579,8 +579,7 @@ qpw() {
 	qpw_trouble "$guest"
 }
 
-# Maps of several kinds of memory, with the page table of a device without an IOMMU, and
-# KUnit of all formats of that page table
+# Maps of several kinds of memory, with the page table of a device without an IOMMU
 qemu-pin() {
 	local guest=$scratch/pin
 	local -x QEMU_ARGS='-device edu' MEM=2G TIMEOUT=1800

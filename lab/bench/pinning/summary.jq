@@ -28,22 +28,17 @@ def ratios: . + { ratio: { map: ratio("map"), unmap: ratio("unmap") } };
 # In the order in which they were measured
 def by(f): reduce .[] as $s ([]; if any(.[]; f == ($s | f)) then . else . + [$s] end);
 
+# Both kernels, for each kind of memory
+def compare: . as $samples | by(.name) | map(.name as $name | $samples | map(select(.name == $name)) |
+	{ name: $name, runs: .[0].runs, unpatched: pair("unpatched"), patched: pair("patched") } | ratios);
+
 [inputs | split("; ") | sample] as $all |
 ($all | map(select(.what == "instructions"))) as $instructions |
 
 # The second round of one thread; the first one also marks pages dirty
-($instructions | map(select(.round == 2 and .threads == 1)) | . as $s | by(.name) |
-	map(.name as $name | $s | map(select(.name == $name)) |
-		{ name: $name, runs: .[0].runs, unpatched: pair("unpatched"), patched: pair("patched") } |
-		ratios)) as $pages |
-($instructions | map(select(.last)) | . as $s | by(.name) |
-	map(.name as $name | $s | map(select(.name == $name)) |
-		{ name: $name, unpatched: pair("unpatched"), patched: pair("patched") } |
-		ratios)) as $last |
-($instructions | map(select(.name | startswith("small, "))) | . as $s | by(.name) |
-	map(.name as $name | $s | map(select(.name == $name)) |
-		{ name: ($name | ltrimstr("small, ")), unpatched: pair("unpatched"), patched: pair("patched") } |
-		ratios)) as $small |
+($instructions | map(select(.round == 2 and .threads == 1)) | compare) as $pages |
+($instructions | map(select(.last)) | compare) as $last |
+($instructions | map(select(.name | startswith("small, ")) | .name |= ltrimstr("small, ")) | compare) as $small |
 
 # One thread and two are neighbours
 def gain($samples; $what):
@@ -59,8 +54,6 @@ def gain($samples; $what):
 		 { key: $kernel, value: { map: gain($here; "map"), unmap: gain($here; "unmap") } } |
 		 [.] | from_entries)) |
 	group_by(.name) | map(add)) as $times |
-
-def page($name): $pages[] | select(.name == $name);
 
 { benchmark: "maps and unmaps of pinned memory by iommufd",
   unit: "instructions of a page of 4 KiB; ns of a page",
