@@ -189,6 +189,8 @@ type_of_zone=$(cut -d ' ' -f 1 "$MEMORY/memory$last/valid_zones")
 type=online_kernel
 [ "$type_of_zone" != Movable ] || type=online_movable
 
+trap clean_up EXIT
+
 # The middle one that can go offline, for the kernel may use some for good
 for middle in $candidates; do
 	block=$middle
@@ -200,7 +202,6 @@ test_scans=ktap_test_result
 if grep -q ' page_init_poison$' /proc/kallsyms || has_small_holes; then
 	test_scans=ktap_test_skip
 fi
-trap clean_up EXIT
 
 changes=0
 ktap_set_plan 19
