@@ -171,7 +171,8 @@ qemu-debug() {
 		'kunit.enable=0 ROUNDS=5 TEST=qpw:partition.sh,qpw:memcg.sh'
 	require 'qemu-debug partitions' 'no charge is lost when CPUs go offline and online$'
 	require 'qemu-debug partitions' 'partition with that task does not wait for it$'
-	memory_hotplug qemu-debug "$guest"
+	# Struct pages are copied from a template, which is no page that can be traced
+	memory_hotplug qemu-debug "$guest" trace_event=page_ref:page_ref_set
 	one_cpu qemu-debug
 }
 
@@ -385,18 +386,33 @@ holes() { # GUEST
 }
 
 # Blocks of a zone that can go offline; the last one cannot, which the kernel reports
-memory_hotplug() { # CONFIG GUEST
+memory_hotplug() { # CONFIG GUEST [CMDLINE]
 	local label="$1 memory hotplug"
 
 	EXPECT='page dumped because: unmovable page' MEM=4G boot "$label" "$2" "$1" 2 \
-		'kunit.filter_glob=mm_init* kernelcore=1G TEST=padata:memory_hotplug.sh'
+		"kunit.filter_glob=*_init* kernelcore=1G TEST=padata:memory_hotplug.sh ${3:-}"
 	require "$label" mmi_test_removal
+	require "$label" zone_device_init
 	require_each "$label" <<-END
 		first block offline: the zone is what the kernel assumes$
 		first block online: the zone is what the kernel assumes$
 		middle block offline: the zone is what the kernel assumes$
 		middle block online: the zone is what the kernel assumes$
 		middle block online: as many pages as before$
+		middle block online: its pages are free$
+		middle block online: one job initialises them$
+	END
+}
+
+# Enough memory that its blocks are large
+large_blocks() { # CONFIG GUEST
+	local label="$1 large blocks"
+
+	EXPECT='page dumped because: unmovable page' MEM=64G boot "$label" "$2" "$1" 4 \
+		'kunit.filter_glob=mm_init* kernelcore=56G TEST=padata:memory_hotplug.sh'
+	require_each "$label" <<-END
+		middle block online: as many pages as before$
+		middle block online: several threads$
 	END
 }
 
@@ -468,6 +484,7 @@ qemu() {
 	nodes "$guest"
 	holes "$guest"
 	memory_hotplug qemu "$guest"
+	large_blocks qemu "$guest"
 	require 'qemu memory hotplug' 'first block offline: the zone is not scanned$'
 	require 'qemu memory hotplug' 'middle block online: the zone is not scanned$'
 	for setting in 1 2 0 -3 abc; do

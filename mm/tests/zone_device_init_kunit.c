@@ -174,7 +174,7 @@ static struct page zdi_expected(struct zdi_fixture *fx, struct page *page)
 	page_folio(&expected)->pgmap = &fx->pgmap;
 	expected.zone_device_data = NULL;
 	if (fx->shape->type != MEMORY_DEVICE_GENERIC)
-		set_page_count(&expected, 0);
+		atomic_set(&expected._refcount, 0);
 
 	return expected;
 }
@@ -199,7 +199,7 @@ static bool zdi_is_plain_tail(struct zdi_fixture *fx, struct page *page,
 	struct page expected = zdi_expected(fx, page);
 
 	prep_compound_tail(&expected, head, fx->shape->order);
-	set_page_count(&expected, 0);
+	atomic_set(&expected._refcount, 0);
 
 	return !memcmp(page, &expected, sizeof(*page));
 }

@@ -7,6 +7,10 @@
 # assumes with a scan of the zones.  The kernel itself must not scan the zone, which a
 # trace shows, and the zone must have as many pages as before.
 #
+# Memory that goes online gets new struct pages.  Each page of the block must then be free,
+# except for the few that somebody has allocated since.  The struct pages of a block are
+# initialised by one job, that of a large block by several threads.
+#
 # Boot with kernelcore=1G, so that memory can go offline.  The last block usually cannot,
 # because boot allocates from there.
 
@@ -21,6 +25,8 @@ MEMORY=/sys/devices/system/memory
 SUITE=/sys/kernel/debug/kunit/mm_init
 TRACEFS=/sys/kernel/tracing
 TRACE=$TRACEFS/instances/memory_hotplug
+JOBS=$TRACEFS/instances/memory_hotplug_jobs
+INIT=memmap_init_hotplug_chunk	# the thread function
 SCAN=__pageblock_pfn_to_page	# called for each pageblock
 
 skip()
@@ -36,11 +42,23 @@ trace_scans()
 		echo function >"$TRACE/current_tracer"
 } 2>/dev/null
 
+trace_jobs()
+{
+	mkdir "$JOBS" && echo 1 >"$JOBS/events/padata_mt/padata_mt_job_end/enable"
+} 2>/dev/null
+
 # The number of calls, including those that the buffer had no room for
 count_scans()
 {
 	cat "$TRACE"/per_cpu/cpu*/stats |
 		awk '/^(entries|overrun):/ { calls += $2 } END { print calls + 0 }'
+}
+
+# The numbers of threads of the jobs since the last call
+threads_of_jobs()
+{
+	sed -n "s/.* fn=$INIT threads=\([0-9]*\) .*/\1/p" "$JOBS/trace"
+	echo >"$JOBS/trace"
 }
 
 # "zone number" of each block that is online and belongs to one zone, in order
@@ -120,6 +138,43 @@ has_fewer_pages()
 	[ $((kept - left)) -gt 0 ] && [ $((kept - left)) -le $((block_size / 1024)) ]
 }
 
+# /proc/kpageflags has 64 bits for each page.
+has_free_pages()
+{
+	dd if=/proc/kpageflags bs=$((8 * pages)) skip="$block" count=1 2>/dev/null |
+		od -A n -v -t x8 | awk -v pages="$pages" '
+		function bit(flags, n,   digit) {
+			digit = substr(flags, length(flags) - int(n / 4), 1)
+			digit = index("0123456789abcdef", digit) - 1
+			return int(digit / 2 ^ (n % 4)) % 2
+		}
+		{
+			for (i = 1; i <= NF; i++) {
+				if (!($i in kind))
+					kind[$i] = bit($i, 10) ? "free" :
+						   bit($i, 20) || bit($i, 23) || bit($i, 32) ?
+						   "bad" : "used"
+				count[kind[$i]]++
+			}
+		}
+		END {
+			print "# " count["free"] + 0 " pages are free, " count["used"] + 0 \
+				" used, " count["bad"] + 0 " absent, offline or reserved"
+			exit count["free"] + count["used"] != pages || count["free"] < pages / 2
+		}'
+}
+
+is_one_job()
+{
+	ktap_print_msg "threads of jobs: $threads"
+	[ "$(echo "$threads" | grep -c .)" = 1 ]
+}
+
+is_several_threads()
+{
+	is_one_job && [ "$threads" -gt 1 ]
+}
+
 few_scans()
 {
 	ktap_print_msg "$scans pageblocks scanned, at most $max_scans allowed"
@@ -137,7 +192,7 @@ change()
 		$report "$1: the zone is what the kernel assumes"
 		$report "$1: $3"
 		$report "$1: the zone is not scanned"
-		return
+		return 1
 	fi
 	scans=$(($(count_scans) - scans))
 
@@ -145,6 +200,15 @@ change()
 	ktap_test_result "$1: $3" "$4"
 	$test_scans "$1: the zone is not scanned" few_scans
 	ktap_test_result "$1: the zone is what the kernel assumes" is_scan_right
+}
+
+# test_new_pages NAME: of the block, which has gone online
+test_new_pages()
+{
+	threads=$(threads_of_jobs)
+	ktap_test_result "$1: its pages are free" has_free_pages
+	ktap_test_result "$1: one job initialises them" is_one_job
+	$test_threads "$1: several threads" is_several_threads
 }
 
 # test_block NAME NUMBER
@@ -155,27 +219,38 @@ test_block()
 	before=$(sizes)
 	ktap_print_msg "the $1 block of the zone is memory$block"
 	change "$1 block offline" offline "fewer pages" has_fewer_pages
-	change "$1 block online" "$type" "as many pages as before" has_same_sizes
+	threads_of_jobs >/dev/null
+	if change "$1 block online" "$type" "as many pages as before" has_same_sizes; then
+		test_new_pages "$1 block online"
+	else
+		$report "$1 block online: its pages are free"
+		$report "$1 block online: one job initialises them"
+		$report "$1 block online: several threads"
+	fi
 }
 
 clean_up()
 {
 	echo "$type" >"$MEMORY/memory$block/state"
 	echo nop >"$TRACE/current_tracer"
-	rmdir "$TRACE"
+	rmdir "$TRACE" "$JOBS"
 } 2>/dev/null
 
 ktap_print_header
 
 [ "$(id -u)" = 0 ] || skip "requires root"
 [ -e "$MEMORY/block_size_bytes" ] || skip "requires CONFIG_MEMORY_HOTREMOVE"
+[ -e /proc/kpageflags ] || skip "requires CONFIG_PROC_PAGE_MONITOR"
 [ -d /sys/kernel/debug/kunit ] || mount -t debugfs nodev /sys/kernel/debug 2>/dev/null
 [ -e "$SUITE/run" ] || skip "requires CONFIG_MM_INIT_KUNIT_TEST"
+trap clean_up EXIT
 trace_scans || skip "requires CONFIG_FUNCTION_TRACER"
+trace_jobs || skip "requires CONFIG_PADATA"
 
 block_size=$((0x$(cat "$MEMORY/block_size_bytes")))
+pages=$((block_size / $(getconf PAGESIZE 2>/dev/null || echo 4096)))
 pageblock=$(sed -n '/^Pages per block/{s/.*: *//p;q}' /proc/pagetypeinfo)
-max_scans=$((block_size / $(getconf PAGESIZE 2>/dev/null || echo 4096) / pageblock))
+max_scans=$((pages / pageblock))
 
 # shellcheck disable=SC2046 # words are wanted
 set -- $(choose_zone)
@@ -189,8 +264,6 @@ type_of_zone=$(cut -d ' ' -f 1 "$MEMORY/memory$last/valid_zones")
 type=online_kernel
 [ "$type_of_zone" != Movable ] || type=online_movable
 
-trap clean_up EXIT
-
 # The middle one that can go offline, for the kernel may use some for good
 for middle in $candidates; do
 	block=$middle
@@ -203,8 +276,14 @@ if grep -q ' page_init_poison$' /proc/kallsyms || has_small_holes; then
 	test_scans=ktap_test_skip
 fi
 
+# Smaller blocks take no longer than a helper needs to start.
+test_threads=ktap_test_skip
+if [ "$pages" -ge 262144 ] && [ "$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc)" -gt 1 ]; then
+	test_threads=ktap_test_result
+fi
+
 changes=0
-ktap_set_plan 19
+ktap_set_plan 28
 test_block first "$first"
 test_block middle "$middle"
 test_block last "$last"
