@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Memory maps of memory that goes online and of devices, unpatched and patched: how long the
-# kernel takes, how many instructions, and how many pageblocks it looks at. And what the
-# stores alone cost this processor beside memset(), in user space: memmap/native.c. The work
+# kernel takes, how many instructions, and how many pageblocks it looks at. For deferred init,
+# how often it updates counters and takes locks with interrupts disabled: what more a guest
+# with more memory counts until it has booted. And what the stores alone cost this processor beside memset(), in user space: memmap/native.c. The work
 # in the guests is memmap/run. The samples go to build/log/bench-memmap.lines, one a line;
 # memmap/summary.jq makes results/memmap.json of them, and memmap/table.jq a table of what was
 # reached.
@@ -21,6 +22,7 @@ TURNS=3
 RUNS=$(((${RUNS:-12} + TURNS - 1) / TURNS))
 SIZES='63 64'
 KINDS='pfn-ram pfn-pmem dax-ram dax-pmem'
+COUNTED='__mod_zone_page_state _raw_spin_lock_irqsave'
 SOURCE=$LAB/bench/memmap
 OBJECTS=$ROOM/bench/memmap
 lines=$LOG/bench-memmap.lines
@@ -46,7 +48,7 @@ guest() { # KERNEL HOW CASE GIB ARGUMENTS
 	SERIES=$series NAME=$name GUEST=$OBJECTS/guest MEM=${4}G TIMEOUT=900 \
 		CMDLINE="kunit.autorun=0 $5" "$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 ||
 		die "the guest '$name' failed: $(tail -n1 "$LOG/$name.boot")"
-	sed -nE "s/^(online|scans|rebind|block) /$1 $2 $3 &/p" "$LOG/$name.output" >>"$lines"
+	sed -nE "s/^(online|scans|rebind|block|calls) /$1 $2 $3 &/p" "$LOG/$name.output" >>"$lines"
 }
 
 # One thread, and of that only the CPU time of the task, which -icount makes instructions
@@ -73,6 +75,18 @@ rebind() { # KERNEL HOW...
 	done
 }
 
+# The tracer counts what its buffer has no room for, too
+calls() { # KERNEL
+	local gib function
+
+	for function in $COUNTED; do
+		for gib in 16 48; do
+			SMP=2 guest "$1" $gib "$function" $gib \
+				"ftrace=function ftrace_filter=$function trace_buf_size=64K WORK=calls"
+		done
+	done
+}
+
 times() { # KERNEL CASE GIB ARGUMENTS
 	SMP=2 guest "$1" times "$2" "$3" "$4 ROUNDS=$RUNS"
 }
@@ -86,6 +100,7 @@ run_all() {
 			SMP=2 guest $kernel scans "online-$gib" "$gib" \
 				'kernelcore=24G BLOCKS=16 WORK=scans'
 		done
+		calls $kernel
 		online $kernel instructions
 		rebind $kernel instructions
 	done

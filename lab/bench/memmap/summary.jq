@@ -6,6 +6,7 @@
 #	KERNEL HOW CASE online|rebind THREADS UNITS NS CPU-NS
 #	KERNEL scans CASE scans 1 BLOCKS CALLS
 #	KERNEL HOW CASE block MIB
+#	KERNEL GIB FUNCTION calls CALLS
 
 def quantile($q): sort | .[((length - 1) * $q) | round];
 def median: quantile(0.5);
@@ -50,6 +51,14 @@ def name: titles[.case] // "\(.units) blocks of \($mib[.case]) MiB go online";
 	  pageblocks: ($blocks * $mib[$case] / 2),
 	  unpatched: calls("unpatched"), patched: calls("patched") })) as $scans |
 
+($guests | map(select(.[3] == "calls") |
+	{ kernel: .[0], gib: (.[1] | tonumber), function: .[2], calls: (.[4] | tonumber) }) | . as $s |
+	by(.function) | map(.function as $function |
+	def per_gib($kernel): $s | map(select(.kernel == $kernel and .function == $function)) | sort_by(.gib) |
+		(last.calls - first.calls) / (last.gib - first.gib) | places(1);
+	{ function: $function, unpatched: per_gib("unpatched"), patched: per_gib("patched") } |
+	.ratio = (.patched / .unpatched | places(3)))) as $calls |
+
 ($native | map({ mib: (.[1] | tonumber), threads: (.[2] | tonumber), way: .[3],
 		 write: (.[4] | tonumber), read: (.[5] | tonumber) }) | . as $s |
 	by([.mib, .threads, .way]) | map(
@@ -64,11 +73,13 @@ def name: titles[.case] // "\(.units) blocks of \($mib[.case]) MiB go online";
   unit: "native: ns of a struct page; times: ms; instructions: of the task; scans: pageblocks",
   kind: "native: user space; times: emulated, 2 CPUs, compare within this file only; instructions by -icount, 1 CPU; scans: exact",
   machine: $machine, load: $load, base: $base, commit: $commit, date: $date,
-  native: $ways, times: $times, instructions: $instructions, scans: $scans,
+  native: $ways, times: $times, instructions: $instructions, scans: $scans, calls_per_gib: $calls,
   goals: (
 	($ways | map(select(.way == "non-temporal" and .mib == 1024) | {
 		key: "non-temporal stores against memset(), \(.threads) thread\(if .threads > 1 then "s" else "" end)",
 		value: goal(.to_memset.median; "<= 1.15"; .to_memset.median <= 1.15) })) +
+	($calls | map({ key: "deferred init, calls of \(.function)() per GiB, against unpatched",
+		value: goal(.ratio; "<= 0.125"; .ratio <= 0.125) })) +
 	($scans | map({ key: "\(.name): pageblocks looked at",
 		value: goal(.patched; "<= \(.pageblocks)"; .patched <= .pageblocks) })) +
 	($times | map(select(.case | startswith("online")) | {

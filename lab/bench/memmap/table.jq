@@ -7,6 +7,8 @@
 (.native[] | "  \(.mib) MiB, \(.threads) thread(s), \(.way): \(.write.median) (\(.to_memset.median)), \(.read.median)"),
 "Pageblocks looked at:",
 (.scans[] | "  \(.name): \(.unpatched) -> \(.patched)"),
+"Deferred init, calls per GiB:",
+(.calls_per_gib[] | "  \(.function)(): \(.unpatched) -> \(.patched) (\(.ratio))"),
 "Instructions:",
 (.instructions[] | "  \(.name): \(.unpatched) -> \(.patched) (\(.ratio))"),
 "ms, unpatched -> one thread, two threads:",
