@@ -146,7 +146,7 @@ has_free_pages()
 		function bit(flags, n,   digit) {
 			digit = substr(flags, length(flags) - int(n / 4), 1)
 			digit = index("0123456789abcdef", digit) - 1
-			return int(digit / 2 ^ (n % 4)) % 2
+			return int(digit / substr("1248", n % 4 + 1, 1)) % 2
 		}
 		{
 			for (i = 1; i <= NF; i++) {
