@@ -38,7 +38,7 @@ guest() {
 
 	ms=$(jq '.cases[] | select(.gib == 64 and .kernel == "patched" and .cpus == 1).median' \
 		"$TOP/results/deferred_init.json")
-	"$OBJECTS/model" "$@" one cores=2 socket=2 peak=0 pages="$GUEST_PAGES" \
+	"$OBJECTS/model" "$@" one sections=1 past_caches=1 cores=2 socket=2 peak=0 pages="$GUEST_PAGES" \
 		page_ns="$(awk "BEGIN { print $ms * 1e6 / $GUEST_PAGES }")" |
 		awk -v OFS='\t' '{ $1 = $1; print "guest", $0 }'
 }
@@ -82,7 +82,7 @@ draw_init() {
 	mapfile -t machines < <(machines)
 	blocks '.init | map(select(.tib == 64 and "\(.nodes) \(.design)" == $word)) |
 		sort_by(.cpus)[] | "\(.cpus)\t\(.ms / 1000)"' \
-		{1,8,32}" "{"series","counters per chunk","all"} >"$LOG/bench-model-init.dat"
+		{1,8,32}" "{"threads only","series","all"} >"$LOG/bench-model-init.dat"
 	blocks '.checks.published[] | select(.threads > 1 and .version == "v2" and .machine == $word) |
 		"\(.ms)\t\(.model_ms)"' "${machines[@]}" >"$LOG/bench-model-check.dat"
 	gnuplot <<-END
@@ -94,7 +94,7 @@ draw_init() {
 		set key below samplen 3 height 1
 		array nodes[3] = ["1 node", "8 nodes", "32 nodes"]
 		array color[3] = [0xc17d11, 0x3465a4, 0x4e9a06]
-		array design[3] = ["as it is", "counters per chunk", "all changes"]
+		array design[3] = ["threads only", "as it is", "all changes"]
 		array dash[3] = [1, 2, 3]
 		set title "Simulated: 64 TiB, a machine of 1024 CPUs in 8 sockets"
 		set xlabel "CPUs that take part"

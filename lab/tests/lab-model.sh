@@ -44,7 +44,7 @@ test_each_page_is_initialised_once() {
 		pages=5000000 cores=16 nodes=4 socket=32 idle=1
 		pages=5000000 cores=16 nodes=4 socket=32 tree=1
 		pages=5000000 cores=16 nodes=4 socket=32 old=1
-		pages=5000000 cores=16 nodes=4 socket=32 lock_batch=8 batch_updates=1
+		pages=5000000 cores=16 nodes=4 socket=32 sections=1 batch_updates=1
 		pages=777777 cores=2 idle=1 min_chunk=1 no_locks=1 portion=1000000
 		pages=40000000 cores=200 threads=77 socket=128
 	END
@@ -107,6 +107,26 @@ test_nodes_meet_in_the_counters_only() {
 	holds 'four < one * 1.01 && four > one * 0.99' "one=$one" "four=$four"
 	four=$(ns socket_ns=20000 one nodes=4 cores=8 pages=16777216)
 	holds 'four > one * 2' "one=$one" "four=$four"
+}
+
+# Blocks that are freed together: counters and lock are needed once for all of them
+test_sections_spare_lock_and_counters() {
+	local blocks sections
+
+	blocks=$(ns socket_ns=20000 one nodes=4 cores=8 pages=16777216)
+	sections=$(ns socket_ns=20000 one nodes=4 cores=8 pages=16777216 sections=1)
+	holds 'sections < blocks / 4' "sections=$sections" "blocks=$blocks"
+	blocks=$(ns core_ns=3000 hit_ns=1 block_updates=0 one cores=8 pages=16777216)
+	sections=$(ns core_ns=3000 hit_ns=1 section_updates=0 one cores=8 pages=16777216 sections=1)
+	holds 'sections < blocks / 2' "sections=$sections" "blocks=$blocks"
+}
+
+test_stores_past_caches_need_less_bandwidth() {
+	local through past
+
+	through=$(ns bandwidth_share=1 one cores=16 pages=16777216 page_ns=5 peak=50)
+	past=$(ns bandwidth_share=1 one cores=16 pages=16777216 page_ns=5 peak=50 past_caches=1)
+	holds 'past < through * 0.7' "past=$past" "through=$through"
 }
 
 test_result_does_not_depend_on_the_portion() {

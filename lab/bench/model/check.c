@@ -13,7 +13,7 @@ static double published_ms(const struct params *now, const struct published *m,
 			   int threads, int which)
 {
 	struct params p = *now;
-	struct design d = { .old = true, .threads = threads, .lock_batch = 1 };
+	struct design d = { .old = true, .threads = threads };
 	struct shape s = {
 		.nodes = m->nodes, .cores = m->cores, .smt = m->smt,
 		.cpus_per_socket = m->cores * m->smt, .pages = m->pages,
@@ -108,7 +108,7 @@ void check_small(const struct params *p)
 {
 	struct params q = *p;
 	struct design d = { .min_chunk = 1, .idle = true, .no_locks = true,
-			    .lock_batch = 1, .portion = 1ul << 40 };
+			    .portion = 1ul << 40 };
 	struct shape s = { 1, 2, 1, 2, 0, p->index_ns, 0 };
 	struct result r;
 

@@ -416,6 +416,14 @@ static double thread_blocks(const struct thread *t)
 	return t->portion / t->world->p->block_pages;
 }
 
+/* Blocks that are freed together */
+static double thread_batch(const struct thread *t)
+{
+	const struct params *p = t->world->p;
+
+	return t->world->d->sections ? p->section_pages / p->block_pages : 1;
+}
+
 static void thread_portion_done(void *arg)
 {
 	struct thread *t = arg;
@@ -438,8 +446,8 @@ static void thread_update(void *arg)
 	struct world *w = t->world;
 
 	if (t->updates-- >= 1)
-		sim_visit(&w->counters, &w->costs, t->cpu, thread_blocks(t),
-			  thread_update, t);
+		sim_visit(&w->counters, &w->costs, t->cpu,
+			  thread_blocks(t) / thread_batch(t), thread_update, t);
 	else
 		thread_portion_done(t);
 }
@@ -449,9 +457,12 @@ static void thread_locked(void *arg)
 	struct thread *t = arg;
 	struct world *w = t->world;
 	double per_line = sim_transfer(&w->costs, t->node->zone.from, t->cpu);
-	double ns = w->p->hold_ns + w->p->lock_lines * per_line / w->d->lock_batch;
+	double ns = w->p->hold_ns + w->p->lock_lines * per_line / thread_batch(t);
 
-	t->updates = w->d->batch_updates ? 0 : w->p->block_updates;
+	if (w->d->batch_updates)
+		t->updates = 0;
+	else
+		t->updates = w->d->sections ? w->p->section_updates : w->p->block_updates;
 	sim_at(sim_now() + ns * thread_blocks(t), thread_update, t);
 }
 

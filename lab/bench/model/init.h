@@ -30,9 +30,9 @@ struct design {
 	int		threads;	/* of a node at most, 0: its CPUs */
 	bool		idle;		/* workers are there before the job */
 	bool		tree;		/* workers create workers */
-	double		lock_batch;	/* blocks freed each time zone->lock is taken */
+	bool		sections;	/* freed at a time, else blocks */
 	bool		batch_updates;	/* of counters: once for each chunk */
-	double		line_bytes;	/* of traffic for a struct page, 0: as usual */
+	bool		past_caches;	/* struct pages are written there */
 	bool		no_pass;	/* over struct pages that are freed */
 	unsigned long	min_chunk;	/* 0: a section */
 	unsigned long	portion;	/* pages simulated at a time, 0: chosen */

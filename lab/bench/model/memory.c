@@ -48,7 +48,7 @@ double memory_free_ns(const struct params *p, const struct design *d)
 double *memory_law(const struct params *p, const struct shape *s,
 		   const struct design *d)
 {
-	double bytes = d->line_bytes ? d->line_bytes : p->line_bytes;
+	double bytes = d->past_caches ? p->past_bytes : p->line_bytes;
 	double serve = s->peak ? bytes / (s->peak * p->bandwidth_share) : 0;
 	double think = s->page_ns - memory_free_ns(p, d);
 	double usual = s->peak ? p->line_bytes / (s->peak * p->bandwidth_share) : 0;

@@ -29,6 +29,8 @@ X(queue_cycles, 1221, "cycles", "published",					\
   "memcg stocks, 2023: queueing work on 128 CPUs took 156275 cycles")		\
 X(block_updates, 5, "updates", "measured",					\
   "of vm_zone_stat by a free of 4 MiB: each of 205 frees in a guest of 4 GiB, traced")  \
+X(section_updates, 2, "updates", "counted",					\
+  "of vm_zone_stat by a free of all blocks of a section: NR_FREE_PAGES, NR_FREE_PAGES_BLOCKS") \
 X(lock_lines, 4, "lines", "counted",						\
   "that a free gets from the CPU before: zone->lock, free_area, the list's tail, zone->vm_stat") \
 X(slice_ns, 10e6, "ns", "code", "PADATA_MT_SLICE_NS")				\
@@ -50,6 +52,8 @@ X(smt_yield, 1.3, "", "fitted",							\
   "of two threads of a core, in threads of a core each: the small EPYC guest, 4 threads against 2") \
 X(line_bytes, 128, "bytes", "assumed",						\
   "of traffic for a struct page of 64 bytes: read for ownership, and written back") \
+X(past_bytes, 64, "bytes", "assumed",						\
+  "the same with stores that go past the caches: only written")		\
 X(wake_ns, 6700, "ns", "assumed",						\
   "from waking a thread to its running: median of starts of queued work, measured for the design of the engine (0.8 to 12.8 us)") \
 X(clone_ns, 6000, "ns", "assumed",						\

@@ -14,26 +14,25 @@
 #define SOCKET_PEAK	460.8		/* GB/s, 12 channels DDR5-4800 */
 #define TIB_PAGES	(1ul << 28)
 
+#define AS_IT_IS	.sections = true, .past_caches = true, .no_pass = true
+
 static const struct {
 	const char	*name;
 	struct design	design;
 } designs[] = {
-	{ "unpatched", { .old = true, .lock_batch = 1 } },
-	{ "series", { .lock_batch = 1 } },
-	{ "workers exist", { .lock_batch = 1, .idle = true } },
-	{ "workers create workers", { .lock_batch = 1, .tree = true } },
-	{ "zone->lock per 32 MiB", { .lock_batch = 8 } },
-	{ "half the traffic", { .lock_batch = 1, .line_bytes = 64 } },
-	{ "no pass to free", { .lock_batch = 1, .no_pass = true } },
-	{ "counters per chunk", { .lock_batch = 1, .batch_updates = true } },
-	{ "counters, lock", { .lock_batch = 8, .batch_updates = true } },
-	{ "counters, lock, workers", { .lock_batch = 8, .batch_updates = true,
-				       .tree = true } },
-	{ "all", { .lock_batch = 8, .batch_updates = true, .tree = true,
-		   .line_bytes = 64, .no_pass = true } },
+	{ "unpatched", { .old = true } },
+	{ "threads only", { 0 } },
+	{ "series", { AS_IT_IS } },
+	{ "workers exist", { AS_IT_IS, .idle = true } },
+	{ "workers create workers", { AS_IT_IS, .tree = true } },
+	{ "blocks freed one by one", { .past_caches = true, .no_pass = true } },
+	{ "ordinary stores", { .sections = true, .no_pass = true } },
+	{ "a pass to free", { .sections = true, .past_caches = true } },
+	{ "counters per chunk", { AS_IT_IS, .batch_updates = true } },
+	{ "all", { AS_IT_IS, .batch_updates = true, .tree = true } },
 };
 
-enum { SERIES = 1, COUNTERS = 7, ALL = 10 };
+enum { THREADS = 1, SERIES = 2, COUNTERS = 8, ALL = 9 };
 
 #define NR_DESIGNS	((int)(sizeof(designs) / sizeof(designs[0])))
 
@@ -74,6 +73,7 @@ static void predict_shape(const struct params *p, int nodes)
 		for (i = 0; i < NR_DESIGNS; i++)
 			predict(p, "init", nodes, tib, i, all);
 	for (threads = 1; threads < all; threads *= 2) {
+		predict(p, "init", nodes, 64, THREADS, threads);
 		predict(p, "init", nodes, 64, SERIES, threads);
 		predict(p, "init", nodes, 64, COUNTERS, threads);
 		predict(p, "init", nodes, 64, ALL, threads);
@@ -116,6 +116,5 @@ void predict_ifs(const struct params *p)
 	predict_if(p, "clone_ns", p->clone_ns / 2);
 	predict_if(p, "clone_ns", p->clone_ns * 2);
 	predict_if(p, "page_ns", p->page_ns * 2);
-	/* The line stays for all updates of a block. */
-	predict_if(p, "block_updates", 1);
+	predict_if(p, "section_updates", 5);
 }

@@ -69,6 +69,6 @@ def stops($nodes; $design): $predictions |
 	repeated: ($repeated | { speedups: length, mean: (map(fabs) | mean), worst: worst }),
 	small_jobs: $small, guest: $guest, stocks: $stocks },
   init: $predictions,
-  stops: [stops(1, 8, 32; "series", "counters per chunk", "all")],
+  stops: [stops(1, 8, 32; "threads only", "series", "counters per chunk", "all")],
   ifs: objects("if"; ["parameter", "value"] + $keys),
   drains: ($drains | map(select(.how | startswith("stocks") | not))) }
