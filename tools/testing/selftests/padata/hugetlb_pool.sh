@@ -460,29 +460,26 @@ interrupt()
 }
 
 # interrupted SIGNAL: ends a growth.  When to begin it is searched for: if that is too
-# early all pages are there, and if it is too late there are none.
+# early all pages are there, and if it is too late there are none.  How long a task takes
+# to begin varies, so the search goes on around the place where these two meet.
 interrupted()
 {
-	begin=170 step=16 before=
+	early=0 late=300
 	for _ in $(seq $TRIES); do
+		begin=$(((early + late) / 2))
 		interrupt "$1" $begin
 		pages=$(pool nr)
 		has "$pages" && resize 0 && has 0 || return 1
 		ktap_print_msg "growth after $begin ms, SIG$1 after 200: $pages of $LARGE pages"
 		case $pages in
-		0) direction=-1 ;;
-		"$LARGE") direction=1 ;;
+		0) late=$begin ;;
+		"$LARGE") early=$begin ;;
 		*) return 0 ;;
 		esac
-		if [ "$direction" = "$before" ]; then
-			step=$((step * 2))
-		else
-			step=$((step / 2 + 1))
+		if [ $((late - early)) -le 2 ]; then
+			early=$((early - 7))
+			late=$((late + 8))
 		fi
-		before=$direction
-		begin=$((begin + direction * step))
-		[ $begin -ge 0 ] || begin=0
-		[ $begin -lt 400 ] || begin=400
 	done
 	return 1
 }
