@@ -129,6 +129,7 @@ if [ "$mode" = all ]; then
 	run_part qemu-bench qemu-bench "$LAB/tests/guests.sh" qemu-bench
 	run_part qemu-kcsan qemu-kcsan "$LAB/tests/guests.sh" qemu-kcsan
 	run_part qemu-pin qemu-pin "$LAB/tests/guests.sh" qemu-pin
+	run_part qemu-pin-test qemu-pin-test "$LAB/tests/guests.sh" qemu-pin-test
 	run_part outcome - "$LAB/tests/outcome.sh"
 	run_part suites - "$LAB/tests/suites.sh"
 	run_part matrix - "$LAB/tests/matrix.sh"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-long|qemu-rt|
-# qemu-kcsan|qemu-pin: boot the patched kernel and run its KUnit suites and kselftests. Each
-# of their tests is a line here, and so is the verdict on each guest.
+# qemu-kcsan|qemu-pin|qemu-pin-test: boot the patched kernel and run its KUnit suites and
+# kselftests. Each of their tests is a line here, and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -596,16 +596,38 @@ qpw() {
 	qpw_trouble "$guest"
 }
 
-# Maps of several kinds of memory, with the page table of a device without an IOMMU
-qemu-pin() {
-	local guest=$scratch/pin
+# A program of the iommu kselftests; a device without an IOMMU has a page table of software
+iommu() { # LABEL CONFIG PROGRAM [ARGUMENTS]
+	local guest=$scratch/pin-$2
 	local -x QEMU_ARGS='-device edu' MEM=2G TIMEOUT=1800
 
-	make -s -C "$TREE" O="$ROOM/qemu-pin" ARCH=x86_64 headers
-	install_kselftests iommu qemu-pin "$guest/kselftest"
-	cp "$LAB/guest/pin/run" "$guest"
-	boot 'qemu-pin' "$guest" qemu-pin 2 \
-		'kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=160'
+	if [ ! -d "$guest" ]; then
+		make -s -C "$TREE" O="$ROOM/$2" ARCH=x86_64 headers
+		install_kselftests iommu "$2" "$guest/kselftest"
+		cp "$LAB/guest/pin/run" "$guest"
+	fi
+	boot "$1" "$guest" "$2" 2 \
+		"kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=160 PIN=$3 ARGS=${4:-}"
+}
+
+# The kernel's own tests, which find mistakes with the help of its code (IOMMUFD_TEST), and
+# ours, while lockdep and KASAN watch
+qemu-pin-test() {
+	iommu 'iommufd' qemu-pin-test iommufd
+	require_each 'iommufd' <<-END
+		iommufd_ioas
+		iommufd_dirty_tracking
+		vfio_compat_mock_domain
+	END
+	iommu 'iommufd_fail_nth' qemu-pin-test iommufd_fail_nth
+	require 'iommufd_fail_nth' basic_fail_nth
+	iommu 'qemu-pin-test' qemu-pin-test iommufd_pin
+	require 'qemu-pin-test' 'a killed map pins nothing$'
+}
+
+# Maps of several kinds of memory
+qemu-pin() {
+	iommu 'qemu-pin' qemu-pin iommufd_pin
 	require_each 'qemu-pin' <<-END
 		each IOVA translates to its page
 		pages are pinned once for all domains$
@@ -626,5 +648,6 @@ qemu-rt) qemu-rt ;;
 qemu-bench) qemu-bench ;;
 qemu-kcsan) qemu-kcsan ;;
 qemu-pin) qemu-pin ;;
+qemu-pin-test) qemu-pin-test ;;
 esac
 exit $failed
