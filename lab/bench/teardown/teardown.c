@@ -3,10 +3,10 @@
  * How long anonymous memory takes to go away: when its task exits, and by MADV_DONTNEED, which
  * several threads can do at a time under the mmap lock for reading.
  *
- *	teardown MIB ROUNDS
+ *	teardown MIB ROUNDS	all of it
+ *	teardown MIB 0 KIND	one exit with that kind of pages: pages or THP
  *
- * A line for each round: what, the kind of pages, threads, KiB, nanoseconds, and those of CPU
- * time of the thread that waits.
+ * A line for each: what, the kind of pages, threads, KiB, nanoseconds.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -21,7 +21,6 @@
 
 #define MAX_THREADS	2
 #define HUGE		(2UL << 20)
-#define PAGE		4096UL
 
 static const struct kind {
 	const char *name;
@@ -31,11 +30,11 @@ static const struct kind {
 	{ "THP", MADV_HUGEPAGE },
 };
 
-static long long now(clockid_t clock)
+static long long now(void)
 {
 	struct timespec ts;
 
-	clock_gettime(clock, &ts);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
@@ -85,9 +84,9 @@ static long long advise_all(char *at, size_t size, int nr, int advice)
 			errx(1, "no thread");
 	}
 	pthread_barrier_wait(&barrier);
-	ns = now(CLOCK_MONOTONIC);
+	ns = now();
 	pthread_barrier_wait(&barrier);
-	ns = now(CLOCK_MONOTONIC) - ns;
+	ns = now() - ns;
 	for (int i = 0; i < nr; i++)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&barrier);
@@ -100,7 +99,7 @@ static void dontneed(const struct kind *kind, size_t size)
 
 	for (int nr = 1; nr <= MAX_THREADS; nr++) {
 		advise_all(at, size, MAX_THREADS, MADV_POPULATE_WRITE);
-		printf("dontneed %s %d %zu %lld 0\n", kind->name, nr, size >> 10,
+		printf("dontneed %s %d %zu %lld\n", kind->name, nr, size >> 10,
 		       advise_all(at, size, nr, MADV_DONTNEED));
 	}
 	munmap(at, size);
@@ -110,8 +109,8 @@ static void dontneed(const struct kind *kind, size_t size)
 static void child_exits(const struct kind *kind, size_t size)
 {
 	int go[2], ready[2], status;
-	long long wall, cpu;
 	char c = 0;
+	long long ns;
 	pid_t pid;
 
 	if (pipe(go) || pipe(ready))
@@ -132,34 +131,38 @@ static void child_exits(const struct kind *kind, size_t size)
 	if (read(ready[0], &c, 1) != 1)
 		err(1, "pipe");
 	usleep(1000);
-	wall = now(CLOCK_MONOTONIC);
-	cpu = now(CLOCK_THREAD_CPUTIME_ID);
+	ns = now();
 	if (write(go[1], &c, 1) != 1)
 		err(1, "pipe");
 	if (waitpid(pid, &status, 0) != pid || status)
 		errx(1, "the child failed");
-	cpu = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
-	wall = now(CLOCK_MONOTONIC) - wall;
-	printf("exit %s 1 %zu %lld %lld\n", kind->name, size >> 10, wall, cpu);
+	printf("exit %s 1 %zu %lld\n", kind->name, size >> 10, now() - ns);
 	close(go[0]);
 	close(go[1]);
 	close(ready[0]);
 	close(ready[1]);
 }
 
+static void all(size_t size)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		dontneed(&kinds[i], size);
+		child_exits(&kinds[i], size);
+	}
+	child_exits(&kinds[0], HUGE);
+}
+
 int main(int argc, char **argv)
 {
-	size_t size = argc == 3 ? strtoul(argv[1], NULL, 0) << 20 : 0;
-	int rounds = argc == 3 ? atoi(argv[2]) : 0;
+	size_t size = argc > 2 ? strtoul(argv[1], NULL, 0) << 20 : 0;
+	int rounds = argc > 2 ? atoi(argv[2]) : 0;
 
-	if (!size || rounds <= 0)
-		errx(1, "usage: teardown MIB ROUNDS");
-	for (int round = 0; round < rounds; round++) {
-		for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-			dontneed(&kinds[i], size);
+	if (!size)
+		errx(1, "usage: teardown MIB ROUNDS [KIND]");
+	for (int round = 0; round < rounds; round++)
+		all(size);
+	for (size_t i = 0; argc == 4 && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(argv[3], kinds[i].name))
 			child_exits(&kinds[i], size);
-		}
-		child_exits(&kinds[0], HUGE);
-	}
 	return 0;
 }

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# results/teardown.json for the README
+
+"How the anonymous memory of a task goes away (\(.date), \(.machine), load before and after \(.load), commit \(.commit)).",
+"Two threads zap a half each by MADV_DONTNEED:",
+"",
+"| \(.mib) MiB | pages | exit | zapped by one thread | by two | gain; quartiles |",
+"|---|---|---|---|---|---|",
+(.gains[] | "| \(.where) | \(.kind) | \(.exit_ms.median) ms | \(.one_ms.median) ms | \(.two_ms.median) ms | \(.gain.median)x; \(.gain.q1) to \(.gain.q3) |"),
+"",
+"Instructions of a page of 4 KiB, those in functions with what the tracer adds:",
+"",
+"| pages | exit | MADV_DONTNEED | \([.traced[] | select(.kind == "pages") | "`\(.function)()`"] | join(" | ")) |",
+"|---|---|---|\([.traced[] | select(.kind == "pages") | "---"] | join("|"))|",
+(.instructions[] as $i | [.traced[] | select(.kind == $i.kind) | .instructions_per_page] as $t |
+	"| \($i.kind) | \($i.exit) | \($i.dontneed) | \($t | map(tostring) | join(" | ")) |")
