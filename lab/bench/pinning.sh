@@ -11,15 +11,16 @@
 # Instructions of the first round are kept apart: the first unpin of a page also marks it
 # dirty. Times are emulated; what counts is the ratio of neighbours in the same guest.
 #
-# RUNS= is how many samples of times are taken, MIB= how much memory of each kind.
+# RUNS= is how many samples of times are taken, MIB= how much memory of each kind they are for.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../measure.sh
 . "$LAB/measure.sh"
 
 TURNS=3
-RUNS=$(((${RUNS:-12} + TURNS - 1) / TURNS))
-MIB=${MIB:-512}
+RUNS=$(((${RUNS:-6} + TURNS - 1) / TURNS))
+MIB=${MIB:-4096}
+COUNTED=512	# MiB whose instructions are counted
 SOURCE=$LAB/bench/pinning
 OBJECTS=$ROOM/bench/pinning
 lines=$LOG/bench-pinning.lines
@@ -40,14 +41,14 @@ build() {
 }
 
 # Lines of the program: "bench KIND; PAGES pages in N runs; round R; threads T; map X; unmap Y"
-boot_bench() { # KERNEL WHAT CPUS ROUNDS [arguments of QEMU]
+boot_bench() { # KERNEL WHAT CPUS MIB ROUNDS [arguments of QEMU]
 	local name=bench-pinning-$2-$1 series=
 
 	[ "$1" = patched ] || series=none
 	say "bench pinning: $2, $1"
-	SERIES=$series NAME=$name GUEST=$OBJECTS/guest SMP=$3 MEM=$((MIB * 3 + 1024))M \
-		QEMU_ARGS="-device edu ${5:-}" TIMEOUT=1200 \
-		CMDLINE="kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=$((MIB / 2)) ARGS=-b,-m,$MIB,-r,$4" \
+	SERIES=$series NAME=$name GUEST=$OBJECTS/guest SMP=$3 MEM=$(($4 * 3 + 1024))M \
+		QEMU_ARGS="-device edu ${6:-}" TIMEOUT=1800 \
+		CMDLINE="kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=$(($4 / 2)) ARGS=-b,-m,$4,-r,$5" \
 		"$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 ||
 		die "the guest '$name' failed: $(tail -n1 "$LOG/$name.boot")"
 	sed -n "s/^bench /$1; $2; /p" "$LOG/$name.output" >>"$lines"
@@ -57,10 +58,10 @@ run_all() {
 	local kernel turn
 
 	for kernel in unpatched patched; do
-		ACCEL=tcg,thread=single boot_bench $kernel instructions 1 2 '-icount shift=0,sleep=off'
+		ACCEL=tcg,thread=single boot_bench $kernel instructions 1 $COUNTED 2 '-icount shift=0,sleep=off'
 	done
 	for ((turn = 0; turn < TURNS; turn++)); do
-		for kernel in unpatched patched; do boot_bench $kernel times 2 "$RUNS"; done
+		for kernel in unpatched patched; do boot_bench $kernel times 2 "$MIB" "$RUNS"; done
 	done
 }
 

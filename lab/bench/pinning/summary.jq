@@ -19,7 +19,9 @@ def sample: {
 	runs: ((map(capture("pages in (?<runs>[0-9]+) runs").runs?) | first // null) |
 		if . then tonumber else null end),
 	round: number("round"), threads: number("threads"),
-	last: any(.[]; . == "last references"),
+	last: any(.[]; . == "last references"), fresh: any(.[]; . == "fresh"),
+	longest: number("longest"), mean: number("mean"),
+	contended: (map(select(startswith("contended, ")) | ltrimstr("contended, ")) | first // null),
 	map: number("map"), unmap: number("unmap") };
 
 def pair($kernel): map(select(.kernel == $kernel)) | first | { map, unmap };
@@ -55,11 +57,23 @@ def gain($samples; $what):
 		 [.] | from_entries)) |
 	group_by(.name) | map(add)) as $times |
 
+def kernels(f): [("unpatched", "patched") as $kernel | { key: $kernel, value: ($kernel | f) }] | from_entries;
+
+($all | map(select(.what == "times" and .fresh)) | . as $s | by(.name) |
+	map(.name as $name | { name: $name } + kernels(. as $kernel |
+		gain($s | map(select(.name == $name and .kernel == $kernel)); "map")))) as $fresh |
+
+# How long a thread waits that takes the mmap lock for writing meanwhile, us
+($all | map(select(.what == "times" and .contended)) | . as $s | by(.contended) |
+	map(.contended as $when | { memory: "\(.name), \($when)" } + kernels(. as $kernel |
+		($s | map(select(.kernel == $kernel and .contended == $when))) as $here |
+		{ longest: ($here | map(.longest / 1000) | spread), mean: ($here | map(.mean / 1000) | spread) }))) as $waits |
+
 { benchmark: "maps and unmaps of pinned memory by iommufd",
   unit: "instructions of a page of 4 KiB; ns of a page",
   kind: "instructions by -icount, one CPU, interrupts included; times are emulated, 2 CPUs: compare within this file only",
   machine: $machine, load: $load, base: $base, commit: $commit, date: $date, mib: ($mib | tonumber),
-  instructions: $pages, last_references: $last, small: $small, times: $times,
+  instructions: $pages, last_references: $last, small: $small, times: $times, fresh: $fresh, waits: $waits,
   goals: (
 	($pages | map(select(.name | test("THP|hugetlb")) | {
 		key: "\(.name): unmap, instructions against unpatched",
@@ -67,6 +81,8 @@ def gain($samples; $what):
 	($pages | map(("map", "unmap") as $what | {
 		key: "\(.name): \($what) by one thread, instructions against unpatched",
 		value: goal(.ratio[$what]; "<= 1"; .ratio[$what] <= 1) })) +
+	($waits | map({ key: "mean wait for the mmap lock, \(.memory), against unpatched",
+		value: (.patched.mean.median / .unpatched.mean.median | places(3) | goal(.; "<= 1.1"; . <= 1.1)) })) +
 	($small | map(("map", "unmap") as $what | {
 		key: "\(.name): \($what), instructions against unpatched",
 		value: goal(.ratio[$what]; "<= 1.01"; .ratio[$what] <= 1.01) })) | from_entries) }

@@ -13,4 +13,10 @@ def pair($what): "\($what) \(.unpatched[$what]) -> \(.patched[$what]) (\(.ratio[
 "Two threads of user space against one, times:",
 (.times[] | . as $t | ("unpatched", "patched") as $k | $t[$k] |
 	"  \($t.name), \($k): map \(.map.one.median) ns, \(.map.gain.median)x; unmap \(.unmap.one.median) ns, \(.unmap.gain.median)x"),
+"Memory that is not there yet, map:",
+(.fresh[] | . as $t | ("unpatched", "patched") as $k | $t[$k] |
+	"  \($t.name), \($k): \(.one.median) ns, two threads \(.gain.median)x"),
+"Waits for the mmap lock, us:",
+(.waits[] | . as $t | ("unpatched", "patched") as $k | $t[$k] |
+	"  \($t.memory), \($k): mean \(.mean.median), longest \(.longest.median)"),
 (.goals | to_entries[] | "\(.key): \(.value.value), goal \(.value.goal): \(if .value.reached then "reached" else "MISSED" end)")

@@ -843,6 +843,17 @@ static void measure(const struct kind *kind, size_t size, int rounds)
 		}
 	memory_destroy(&mem);
 
+	/* The map has to allocate and clear the memory, too */
+	for (i = 0; i < rounds; i++)
+		for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+			memory_create(&mem, kind, size, false);
+			printf("bench %s; fresh; threads %d; map %.2f\n", kind->name,
+			       nr_threads,
+			       (double)run(map_piece, &mem, nr_threads) / nr_pages(&mem));
+			run(unmap_piece, &mem, 1);
+			memory_destroy(&mem);
+		}
+
 	/* The pins hold the last references, as when a process exits */
 	for (i = 0; i < rounds; i++) {
 		memory_create(&mem, kind, size, true);
@@ -853,6 +864,56 @@ static void measure(const struct kind *kind, size_t size, int rounds)
 		printf("bench %s; %zu pages in %u runs; last references; unmap %.2f\n",
 		       kind->name, nr_pages(&mem), mem.runs,
 		       (double)run(unmap_piece, &mem, 1) / nr_pages(&mem));
+		memory_destroy(&mem);
+	}
+}
+
+/* Another thread that takes the mmap lock for writing all the time */
+struct contender {
+	bool stop;
+	__u64 longest, turns, ns;
+};
+
+static void *contend(void *arg)
+{
+	struct contender *c = arg;
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
+		__u64 start = now();
+		void *at = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (at == MAP_FAILED || munmap(at, PAGE))
+			die("mmap");
+		start = now() - start;
+		c->turns++;
+		c->ns += start;
+		if (start > c->longest)
+			c->longest = start;
+	}
+	return NULL;
+}
+
+static void measure_waits(const struct kind *kind, size_t size, int rounds, bool populate)
+{
+	struct memory mem;
+	int i;
+
+	for (i = 0; i < rounds; i++) {
+		struct contender contender = {};
+		pthread_t thread;
+
+		if (!memory_create(&mem, kind, size, populate))
+			return;
+		if (pthread_create(&thread, NULL, contend, &contender))
+			die("pthread_create");
+		run(map_piece, &mem, 1);
+		run(unmap_piece, &mem, 1);
+		__atomic_store_n(&contender.stop, true, __ATOMIC_RELEASE);
+		pthread_join(thread, NULL);
+		printf("bench %s; contended, %s; longest %llu; mean %.0f\n", kind->name,
+		       populate ? "populated" : "fresh",
+		       (unsigned long long)contender.longest,
+		       (double)contender.ns / contender.turns);
 		memory_destroy(&mem);
 	}
 }
@@ -936,6 +997,8 @@ int main(int argc, char **argv)
 		attach(ioas_id);
 		for (i = 0; i < ARRAY_SIZE(kinds); i++)
 			measure(&kinds[i], size, rounds);
+		measure_waits(&kinds[0], size, rounds, true);
+		measure_waits(&kinds[0], size, rounds, false);
 		measure_small(size);
 		return 0;
 	}
