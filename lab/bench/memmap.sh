@@ -3,8 +3,8 @@
 #
 # Memory maps of memory that goes online and of devices, unpatched and patched: how long the
 # kernel takes, how many instructions, and how many pageblocks it looks at. For deferred init,
-# how often it updates counters and takes locks with interrupts disabled: what more a guest
-# with more memory counts until it has booted. And what the stores alone cost this processor beside memset(), in user space: memmap/native.c. The work
+# how often it updates counters, and how often it calls what takes zone->lock to free pages:
+# what more a guest with more memory counts until it has booted. And what the stores alone cost this processor beside memset(), in user space: memmap/native.c. The work
 # in the guests is memmap/run. The samples go to build/log/bench-memmap.lines, one a line;
 # memmap/summary.jq makes results/memmap.json of them, and memmap/table.jq a table of what was
 # reached.
@@ -22,7 +22,7 @@ TURNS=3
 RUNS=$(((${RUNS:-12} + TURNS - 1) / TURNS))
 SIZES='63 64'
 KINDS='pfn-ram pfn-pmem dax-ram dax-pmem'
-COUNTED='__mod_zone_page_state _raw_spin_lock_irqsave'
+COUNTED='__mod_zone_page_state __free_pages_core,__free_pages_core_deferred'
 SOURCE=$LAB/bench/memmap
 OBJECTS=$ROOM/bench/memmap
 lines=$LOG/bench-memmap.lines
