@@ -41,7 +41,7 @@ build() {
 
 # Keep each line, with the kernel and what was counted before it
 guest() { # KERNEL HOW CASE GIB ARGUMENTS
-	local name=bench-memmap-$3-$2-$1 series=
+	local name=bench-memmap-${3//,/-}-$2-$1 series=
 
 	[ "$1" = patched ] || series=none
 	say "bench memmap: $3, $2, $1"
