@@ -19,7 +19,7 @@
 
 TURNS=3
 RUNS=$(((${RUNS:-6} + TURNS - 1) / TURNS))
-MIB=${MIB:-4096}
+MIB=${MIB:-512}
 COUNTED=512	# MiB whose instructions are counted
 SOURCE=$LAB/bench/pinning
 OBJECTS=$ROOM/bench/pinning
