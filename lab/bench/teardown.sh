@@ -45,7 +45,7 @@ run_all() {
 	SMP=1 ACCEL=tcg,thread=single QEMU_ARGS='-icount shift=0,sleep=off' \
 		guest instructions $COUNTED ROUNDS=2
 	SMP=1 ACCEL=tcg,thread=single QEMU_ARGS='-icount shift=0,sleep=off' \
-		guest traced $COUNTED "TRACED=__zap_vma_range,tlb_batch_pages_flush,folios_put_refs,free_unref_folios,free_pcppages_bulk"
+		guest traced $COUNTED "TRACED=tlb_batch_pages_flush,folios_put_refs,free_pcppages_bulk"
 	SMP=2 guest times "$MIB" "ROUNDS=$RUNS"
 	say "bench teardown: native"
 	"$OBJECTS/guest/teardown" "$MIB" "$RUNS" | sed 's/^/native /' >>"$lines"

@@ -9,9 +9,10 @@
 "|---|---|---|---|---|---|",
 (.gains[] | "| \(.where) | \(.kind) | \(.exit_ms.median) ms | \(.one_ms.median) ms | \(.two_ms.median) ms | \(.gain.median)x; \(.gain.q1) to \(.gain.q3) |"),
 "",
-"Instructions of a page of 4 KiB, those in functions with what the tracer adds:",
+"Instructions of a page of 4 KiB, and how often the exit of a task with \(.counted) MiB calls what flushes a",
+"batch of pages (page-table locks are dropped for that), what takes lru_lock, and what holds zone->lock:",
 "",
 "| pages | exit | MADV_DONTNEED | \([.traced[] | select(.kind == "pages") | "`\(.function)()`"] | join(" | ")) |",
 "|---|---|---|\([.traced[] | select(.kind == "pages") | "---"] | join("|"))|",
-(.instructions[] as $i | [.traced[] | select(.kind == $i.kind) | .instructions_per_page] as $t |
+(.instructions[] as $i | [.traced[] | select(.kind == $i.kind) | .calls] as $t |
 	"| \($i.kind) | \($i.exit) | \($i.dontneed) | \($t | map(tostring) | join(" | ")) |")

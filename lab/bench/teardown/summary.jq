@@ -3,7 +3,7 @@
 # Lines of samples, as teardown.sh gathers them, to one object:
 #
 #	WHERE dontneed|exit KIND THREADS KIB NS
-#	traced traced KIND FUNCTION CALLS INSTRUCTIONS
+#	traced traced KIND FUNCTION CALLS
 
 def quantile($q): sort | .[((length - 1) * $q) | round];
 def median: quantile(0.5);
@@ -21,16 +21,15 @@ def of($where; $what; $kind; $threads): $samples |
 
 { benchmark: "how long the memory of a task takes to go away",
   unit: "instructions of a page of 4 KiB; ms of all memory",
-  kind: "instructions by -icount, 1 CPU, traced ones with what the tracer adds; times: emulated, or native under the host's kernel",
+  kind: "instructions by -icount, 1 CPU; calls: exact; times: emulated, or native under the host's kernel",
   machine: $machine, host: $host, load: $load, base: $base, commit: $commit, date: $date,
-  mib: ($mib | tonumber),
+  mib: ($mib | tonumber), counted: ($counted | tonumber),
   instructions: [("pages", "THP") as $kind | { kind: $kind,
 	exit: (of("instructions"; "exit"; $kind; 1) | last / $pages | places(1)),
 	dontneed: (of("instructions"; "dontneed"; $kind; 1) | last / $pages | places(1)) }],
   small_exit: ($samples | map(select(.where == "instructions" and .kib == 2048).ns) | last),
   traced: ($all | map(select(.[1] == "traced") | { kind: .[2], function: .[3],
-	pages_per_call: ($pages / ([.[4] | tonumber, 1] | max) | places(1)),
-	instructions_per_page: ((.[5] | tonumber) / $pages | places(1)) })),
+	calls: (.[4] | tonumber) })),
   gains: [("times", "native") as $where | ("pages", "THP") as $kind |
 	of($where; "dontneed"; $kind; 1) as $one | of($where; "dontneed"; $kind; 2) as $two |
 	{ where: (if $where == "times" then "guest" else $where end), kind: $kind,

@@ -6,7 +6,7 @@
 "Instructions of a page of 4 KiB:",
 (.instructions[] | "  \(.kind): exit \(.exit), MADV_DONTNEED \(.dontneed)"),
 "  exit with 2 MiB: \(.small_exit) in all",
-"In functions, the tracer's own included:",
-(.traced[] | "  \(.kind), \(.function): \(.instructions_per_page) a page, a call for \(.pages_per_call) pages"),
+"Calls by the exit:",
+(.traced[] | "  \(.kind), \(.function): \(.calls)"),
 "\(.mib) MiB, ms:",
 (.gains[] | "  \(.where), \(.kind): exit \(.exit_ms.median), zapped by one thread \(.one_ms.median), by two \(.two_ms.median): \(.gain.median)x (\(.gain.q1) to \(.gain.q3))")
