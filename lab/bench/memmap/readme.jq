@@ -23,7 +23,7 @@ def cell($mib; $threads; $way):
 (.times[] | .case as $case | ($all.instructions[] | select(.case == $case)) as $i |
 	"| \(.name) | \(.unpatched.ms.median) ms | \(.one.ms.median) ms (\(.one.ratio)) | \(.two.ms.median) ms (\(.two.ratio)) | \($i.unpatched) → \($i.patched) (\($i.ratio)) |"),
 "",
-(.calls_per_gib[] | "Deferred init calls `\(.function)()` \(.unpatched) times per GiB unpatched, \(.patched) times patched (\(.ratio))."),
+(.calls_per_gib[] | "Deferred init calls `\(.function | gsub(","; "()` and `"))()` \(.unpatched) times per GiB unpatched, \(.patched) times patched (\(.ratio))."),
 (.scans[] | "\(.name): the kernel looks at \(.unpatched) pageblocks unpatched, at \(.patched) patched."),
 "",
 "Goals reached: \([.goals[].reached | select(.)] | length) of \(.goals | length)\(.goals | to_entries | map(select(.value.reached | not) | "\(.key), \(.value.value) (\(.value.goal))") | if . == [] then "." else "; missed: \(join("; "))." end)"
