@@ -75,6 +75,15 @@ summarise() { # FILTER LOAD [arguments for jq]
 		--arg base "$(git -C "$TREE" log -1 --format=%s refs/lab/base)" "$@" -f "$filter"
 }
 
+# Where the parts below have their programs, objects, samples and results
+# shellcheck disable=SC2034
+part_files() { # PART
+	SOURCE=$LAB/bench/$1
+	OBJECTS=$ROOM/bench/$1
+	lines=$LOG/bench-$1.lines
+	results=$TOP/results/$1.json
+}
+
 # A part of `make bench`. Its script has functions: build, run_all, which adds samples to the
 # file $lines, one a line, and draw. $SOURCE, named like the part, has summary.jq and table.jq
 # shellcheck disable=SC2154 # the script has these variables

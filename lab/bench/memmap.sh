@@ -4,10 +4,10 @@
 # Memory maps of memory that goes online and of devices, unpatched and patched: how long the
 # kernel takes, how many instructions, and how many pageblocks it looks at. For deferred init,
 # how often it updates counters, and how often it calls what takes zone->lock to free pages:
-# what more a guest with more memory counts until it has booted. And what the stores alone cost this processor beside memset(), in user space: memmap/native.c. The work
-# in the guests is memmap/run. The samples go to build/log/bench-memmap.lines, one a line;
-# memmap/summary.jq makes results/memmap.json of them, and memmap/table.jq a table of what was
-# reached.
+# what more a guest with more memory counts until it has booted. And what the stores alone cost
+# this processor beside memset(), in user space: memmap/native.c. The work in the guests is
+# memmap/run. The samples go to build/log/bench-memmap.lines, one a line; memmap/summary.jq makes
+# results/memmap.json of them, and memmap/table.jq a table of what was reached.
 #
 # Times in guests are emulated, and QEMU has no caches: what stores that go past them gain
 # shows only natively. Guests of 63 and 64 GiB differ in the size of their memory blocks.
@@ -23,10 +23,7 @@ RUNS=$(((${RUNS:-12} + TURNS - 1) / TURNS))
 SIZES='63 64'
 KINDS='pfn-ram pfn-pmem dax-ram dax-pmem'
 COUNTED='__mod_zone_page_state __free_pages_core,__free_pages_core_deferred'
-SOURCE=$LAB/bench/memmap
-OBJECTS=$ROOM/bench/memmap
-lines=$LOG/bench-memmap.lines
-results=$TOP/results/memmap.json
+part_files memmap
 export CONFIG=qemu
 
 build() {
@@ -58,24 +55,20 @@ instructions() { # KERNEL CASE GIB ARGUMENTS
 }
 
 # The last block of the zone is in use for good, which the kernel reports
-UNMOVABLE='page dumped because: unmovable page'
-
-online() { # KERNEL HOW...
-	local gib kernel=$1
-	local -x EXPECT=$UNMOVABLE
-	shift
+online() { # KERNEL HOW [WORK]
+	local gib
+	local -x EXPECT='page dumped because: unmovable page'
 
 	for gib in $SIZES; do
-		"$@" "$kernel" "online-$gib" "$gib" 'kernelcore=24G BLOCKS=16 WORK=online'
+		"$2" "$1" "online-$gib" "$gib" "kernelcore=24G BLOCKS=16 WORK=${3:-online}"
 	done
 }
 
-rebind() { # KERNEL HOW...
-	local kind kernel=$1
-	shift
+rebind() { # KERNEL HOW
+	local kind
 
 	for kind in $KINDS; do
-		"$@" "$kernel" "$kind" 22 "memmap=16G!4G KIND=$kind WORK=rebind"
+		"$2" "$1" "$kind" 22 "memmap=16G!4G KIND=$kind WORK=rebind"
 	done
 }
 
@@ -91,19 +84,20 @@ calls() { # KERNEL
 	done
 }
 
+scans() { # KERNEL CASE GIB ARGUMENTS
+	SMP=2 guest "$1" scans "$2" "$3" "$4"
+}
+
 times() { # KERNEL CASE GIB ARGUMENTS
 	SMP=2 guest "$1" times "$2" "$3" "$4 ROUNDS=$RUNS"
 }
 
 run_all() {
-	local gib kernel turn mib
+	local kernel turn mib
 
 	for mib in 256 1024; do "$OBJECTS/native" $mib $((RUNS * TURNS)) >>"$lines"; done
 	for kernel in unpatched patched; do
-		for gib in $SIZES; do
-			EXPECT=$UNMOVABLE SMP=2 guest $kernel scans "online-$gib" "$gib" \
-				'kernelcore=24G BLOCKS=16 WORK=scans'
-		done
+		online $kernel scans scans
 		calls $kernel
 		online $kernel instructions
 		rebind $kernel instructions
@@ -148,4 +142,5 @@ draw() {
 	END
 }
 
-bench_part --arg sizes "$SIZES"
+# shellcheck disable=SC2119 # no arguments for jq
+bench_part

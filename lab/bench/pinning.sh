@@ -21,10 +21,7 @@ TURNS=3
 RUNS=$(((${RUNS:-6} + TURNS - 1) / TURNS))
 MIB=${MIB:-512}
 COUNTED=512	# MiB whose instructions are counted
-SOURCE=$LAB/bench/pinning
-OBJECTS=$ROOM/bench/pinning
-lines=$LOG/bench-pinning.lines
-results=$TOP/results/pinning.json
+part_files pinning
 export CONFIG=qemu-pin
 
 build() {

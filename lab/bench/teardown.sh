@@ -17,10 +17,7 @@
 RUNS=${RUNS:-11}
 MIB=${MIB:-4096}
 COUNTED=512	# MiB whose instructions are counted
-SOURCE=$LAB/bench/teardown
-OBJECTS=$ROOM/bench/teardown
-lines=$LOG/bench-teardown.lines
-results=$TOP/results/teardown.json
+part_files teardown
 export CONFIG=qemu
 
 build() {
@@ -41,11 +38,15 @@ guest() { # WHAT MIB ARGUMENTS
 	sed -nE "s/^(dontneed|exit|traced) /$1 &/p" "$LOG/$name.output" >>"$lines"
 }
 
+# Nanoseconds are instructions
+counted() { # WHAT ARGUMENTS
+	SMP=1 ACCEL=tcg,thread=single QEMU_ARGS='-icount shift=0,sleep=off' \
+		guest "$1" $COUNTED "$2"
+}
+
 run_all() {
-	SMP=1 ACCEL=tcg,thread=single QEMU_ARGS='-icount shift=0,sleep=off' \
-		guest instructions $COUNTED ROUNDS=2
-	SMP=1 ACCEL=tcg,thread=single QEMU_ARGS='-icount shift=0,sleep=off' \
-		guest traced $COUNTED "TRACED=tlb_batch_pages_flush,folios_put_refs,free_pcppages_bulk"
+	counted instructions ROUNDS=2
+	counted traced "TRACED=tlb_batch_pages_flush,folios_put_refs,free_pcppages_bulk"
 	SMP=2 guest times "$MIB" "ROUNDS=$RUNS"
 	say "bench teardown: native"
 	"$OBJECTS/guest/teardown" "$MIB" "$RUNS" | sed 's/^/native /' >>"$lines"

@@ -44,8 +44,6 @@ KERNEL static inline void order_nontemporal(void)
 }
 #else
 #define KERNEL
-#define store_nontemporal(to, value)	errx(1, "no non-temporal stores here")
-#define order_nontemporal()		do { } while (0)
 #endif
 
 /* The compiler must not make one store of those for several struct pages. */
@@ -84,6 +82,7 @@ KERNEL static void write_copies(struct page *page, struct page *end,
 	}
 }
 
+#ifdef __x86_64__
 /* write_pages_nontemporal() with lists, as for pages that are to be freed next */
 KERNEL static void write_nontemporal(struct page *page, struct page *end,
 				     const struct page *template)
@@ -106,6 +105,7 @@ KERNEL static void write_nontemporal(struct page *page, struct page *end,
 	}
 	order_nontemporal();
 }
+#endif
 
 static void write_memset(struct page *page, struct page *end, const struct page *template)
 {
