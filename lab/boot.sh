@@ -25,13 +25,15 @@ TIMEOUT=${TIMEOUT:-300}
 GUEST=${GUEST:-}
 NODES=${NODES:-1}
 
-case $CONFIG in
-uml*) machine=uml arch=um image=$OUT/linux MEM=${MEM:-512M} ;;
-*) machine=qemu arch=x86_64 image=$OUT/arch/x86/boot/bzImage MEM=${MEM:-4G} ;;
+know_arch "$CONFIG"
+case $arch in
+um) image=$OUT/linux emulator='' MEM=${MEM:-512M} ;;
+arm64) image=$OUT/arch/arm64/boot/Image emulator=qemu-system-aarch64 MEM=${MEM:-4G} ;;
+*) image=$OUT/arch/x86/boot/bzImage emulator=qemu-system-x86_64 MEM=${MEM:-4G} ;;
 esac
 
 check_arguments() {
-	[[ $CONFIG =~ ^(uml|qemu)(-|$) && -f $LAB/configs/$CONFIG.config ]] ||
+	[[ $CONFIG =~ ^(uml|qemu|arm64)(-|$) && -f $LAB/configs/$CONFIG.config ]] ||
 		die "CONFIG=$CONFIG is no configuration; see lab/configs"
 	[[ $SMP =~ ^[1-9][0-9]{0,3}$ ]] || die "SMP=$SMP is no number of CPUs"
 	[[ $MEM =~ ^[1-9][0-9]{0,5}[MG]$ ]] || die "MEM=$MEM is no size like 512M or 4G"
@@ -54,8 +56,7 @@ check_kernel() {
 }
 
 check_tools() {
-	need busybox cpio gcc timeout
-	[ $machine = uml ] || need qemu-system-x86_64
+	need busybox cpio "${cross}gcc" timeout ${emulator:+"$emulator"}
 	! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
 		die "missing: busybox-static (the busybox that is here needs libraries)"
 }
@@ -76,15 +77,15 @@ make_file() {
 	mv "$file.$$" "$file"
 }
 
-# init, and busybox under all its names
+# init, and busybox under all its names. Debian builds it alike for all architectures.
 pack_system() {
 	local root=$tmp/system path
 
 	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,dev,proc,root,sys}
 	mkdir -m 1777 "$root/tmp"
-	gcc -static -Os -Wall -Wextra -o "$root/init" "$LAB/guest/init.c" ||
+	"${cross}gcc" -static -Os -Wall -Wextra -o "$root/init" "$LAB/guest/init.c" ||
 		die "lab/guest/init.c does not compile"
-	cp -L "$(command -v busybox)" "$root/bin/busybox"
+	cp -L "$busybox" "$root/bin/busybox"
 	for path in $(busybox --list-full); do
 		[ -e "$root/$path" ] || ln -s /bin/busybox "$root/$path"
 	done
@@ -92,8 +93,9 @@ pack_system() {
 }
 
 pack_modules() {
-	PATH=$PATH:/usr/sbin:/sbin make -C "$OUT" ARCH=$arch modules_install \
-		INSTALL_MOD_PATH="$tmp/modules" INSTALL_MOD_STRIP=1 >"$tmp/modules.log" 2>&1 ||
+	PATH=$PATH:/usr/sbin:/sbin make -C "$OUT" ARCH=$arch CROSS_COMPILE=$cross \
+		INSTALL_MOD_PATH="$tmp/modules" INSTALL_MOD_STRIP=1 modules_install \
+		>"$tmp/modules.log" 2>&1 ||
 		die "cannot install the modules of $OUT: $(tail -n1 "$tmp/modules.log")"
 	pack "$tmp/modules"
 }
@@ -105,10 +107,13 @@ newer() {
 
 # The kernel unpacks archives one after another, a later one over the earlier
 make_initrd() {
-	local system=$BUILD/guest/system.cpio modules=$OUT/lab-modules.cpio parts objects
+	local system=$BUILD/guest/system${cross:+-$arch}.cpio modules=$OUT/lab-modules.cpio
+	local busybox parts objects
 
+	busybox=$(command -v busybox)
+	[ -z "$cross" ] || busybox=$("$LAB/busybox.sh" $arch)
 	parts=("$system")
-	! newer "$system" "$LAB/guest/init.c" "$LAB/boot.sh" "$(command -v busybox)" ||
+	! newer "$system" "$LAB/guest/init.c" "$LAB/boot.sh" "$busybox" ||
 		make_file "$system" pack_system
 	if [ -s "$OUT/modules.order" ]; then
 		parts+=("$modules")
@@ -136,7 +141,7 @@ find_memory() {
 }
 
 # The file descriptors are those that start() opens
-command_uml() {
+command_um() {
 	find_memory
 	command=("$image" initrd="$tmp/initrd" mem="$MEM" ncpus="$SMP" seccomp=on
 		uml_dir="$tmp/" con=null ssl=null con0=fd:1 ssl0=fd:3 ssl1=fd:4
@@ -144,14 +149,14 @@ command_uml() {
 }
 
 # numa=fake= gives each node all CPUs; these nodes have CPUs of their own.
-memory_qemu() {
+memory_of() { # BOARD
 	local mib=${MEM%[MG]} node cpus=$((SMP / NODES))
 
-	memory=(-machine 'pc,memory-backend=m' -m "$MEM"
+	memory=(-machine "$1,memory-backend=m" -m "$MEM"
 		-object "memory-backend-ram,id=m,size=$MEM,reserve=off")
 	[ "$NODES" != 1 ] || return 0
 	[[ $MEM = *M ]] || mib=$((mib * 1024))
-	memory=(-machine pc -m "$MEM")
+	memory=(-machine "$1" -m "$MEM")
 	for ((node = 0; node < NODES; node++)); do
 		memory+=(-object "memory-backend-ram,id=m$node,size=$((mib / NODES))M,reserve=off"
 			-numa "node,memdev=m$node,cpus=$((node * cpus))-$(((node + 1) * cpus - 1))")
@@ -164,19 +169,30 @@ memory_qemu() {
 # of the first, which the kernel refuses. la57=off: early in a boot the kernel forgets for
 # a moment that it has five levels of page tables, and if it is interrupted then, KASAN
 # takes good addresses for wild ones.
-command_qemu() {
+command_x86_64() {
 	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
-	memory_qemu
-	command=(qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu "max,la57=off" -smp "$SMP,sockets=$NODES"
+	command_qemu pc -cpu max,la57=off -device isa-serial,chardev=console \
+		-device isa-serial,chardev=output -device isa-serial,chardev=result,irq=7
+}
+
+# neoverse-n1: a server's CPU that has LSE atomics, each of which QEMU executes as one of the
+# host's, but no pointer authentication, which is slow to emulate. The board has one serial
+# line that Linux may use; further ones are on PCI, and there before init starts.
+command_arm64() {
+	parameters+=(console=ttyAMA0 LAB_OUTPUT=ttyS0 LAB_RESULT=ttyS1)
+	command_qemu virt,gic-version=3 -cpu neoverse-n1 -serial chardev:console \
+		-device pci-serial,chardev=output -device pci-serial,chardev=result
+}
+
+command_qemu() { # BOARD OPTION...
+	memory_of "$1"
+	command=("$emulator" -accel "${ACCEL:-tcg,thread=multi}" -smp "$SMP,sockets=$NODES"
 		"${memory[@]}" -nodefaults -no-user-config -display none -no-reboot
 		-chardev "file,id=console,path=$tmp/console"
 		-chardev "file,id=output,path=$tmp/output"
 		-chardev "file,id=result,path=$tmp/result"
-		-device 'isa-serial,chardev=console'
-		-device 'isa-serial,chardev=output'
-		-device 'isa-serial,chardev=result,irq=7'
-		-kernel "$image" -initrd "$tmp/initrd" -append "${parameters[*]}"
+		"${@:2}" -kernel "$image" -initrd "$tmp/initrd" -append "${parameters[*]}"
 		"${qemu_args[@]}")
 }
 
@@ -189,7 +205,7 @@ start() {
 
 	read -ra parameters <<<"panic=-1 ignore_loglevel ${CMDLINE:-}"
 	read -ra qemu_args <<<"${QEMU_ARGS:-}"
-	"command_$machine"
+	"command_$arch"
 	timeout -v -s KILL "$TIMEOUT" "${command[@]}" </dev/null \
 		>"$tmp/console" 2>"$tmp/errors" 3>"$tmp/output" 4>"$tmp/result" &
 	guest=$!

@@ -41,6 +41,17 @@ need() {
 # now and then kill the writer, and with pipefail turn a match into a failure.
 has() { grep -E "$@" >/dev/null; }
 
+# Sets arch and cross: what make knows the architecture of CONFIG as, and the prefix of the
+# names of its compiler
+know_arch() { # CONFIG
+	cross=
+	case $1 in
+	uml*) arch=um ;;
+	arm64*) arch=arm64 cross=aarch64-linux-gnu- ;;
+	*) arch=x86_64 ;;
+	esac
+}
+
 # Take the lock that is open as file descriptor FD
 wait_for_lock() { # FD "another command on ..."
 	flock -n "$1" || { say "waiting for $2"; flock "$1"; }

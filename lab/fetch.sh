@@ -2,50 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Fetch the source package of BASE into build/dl and print its path and version.
-#
-# It uses the Debian mirror that the machine is configured for, and Debian's keys, but
-# package lists and state of its own, so that the system's stay as they are.
 # shellcheck disable=SC2153 # VERSION and the like come from lab/bases
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/bases/$BASE"
-
-DL=$BUILD/dl
-APT=$BUILD/apt
-apt_options=()
-
-# The address that this machine fetches its own release from
-mirror() {
-	local codename
-
-	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-	# shellcheck disable=SC2016 # apt's variables, not ours
-	apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)' \
-		'Identifier: Packages' 2>/dev/null |
-		awk -v codename="$codename" '
-			$3 != "main" { next }
-			$2 == codename { print $1, $2; found = 1; exit }
-			!any && $1 ~ /debian\/?$/ { any = $1 " " $2 }
-			END { if (!found && any) print any }'
-}
-
-apt_private() { apt-get "${apt_options[@]}" "$@"; }
-
-set_up_apt() {
-	local uri release suite keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-	[ -f "$keyring" ] || keyring=
-	read -r uri release < <(mirror) ||
-		die "apt knows no Debian mirror (run apt-get update, or look at its sources); else use LINUX=path"
-	mkdir -p "$APT"/{state/lists/partial,cache/archives/partial} "$DL"
-	for suite in "$release" "$release-backports" $SUITES; do
-		echo "deb ${keyring:+[signed-by=$keyring]} $uri $suite main"
-	done | sort -u >"$APT/sources.list"
-	apt_options=(-o "Dir::Etc::sourcelist=$APT/sources.list"
-		-o Dir::Etc::sourceparts=/dev/null
-		-o "Dir::State=$APT/state" -o Dir::State::status=/dev/null
-		-o "Dir::Cache=$APT/cache" -o APT::Sandbox::User= -q)
-}
+# shellcheck source=apt.sh
+. "$LAB/apt.sh"
 
 # Versions of the package that the mirror has, newest first
 versions() {
@@ -59,7 +21,7 @@ choose_version() {
 
 	have=$(versions)
 	[ -n "$have" ] ||
-		die "no $PACKAGE available (apt says: $(grep -m1 '^[EW]:' "$APT/update.log" || echo nothing)); use LINUX=path"
+		die "no $PACKAGE available (apt says: $(apt_complaint)); use LINUX=path"
 	if grep -qxF "$VERSION" <<<"$have"; then
 		echo "$VERSION"
 	else
@@ -87,10 +49,10 @@ download() { # VERSION
 fetch() {
 	local version
 
-	set_up_apt
+	# shellcheck disable=SC2086 # a list
+	set_up_apt $SUITES
 	say "looking for $PACKAGE"
-	# a suite that the mirror lacks is no error as long as another has it
-	apt_private update >"$APT/update.log" 2>&1 || true
+	update_apt
 	version=$(choose_version)
 	if [ "$version" = "$VERSION" ] || [ ! -f "$DL/$PACKAGE-$version.deb" ]; then
 		download "$version"

@@ -3,8 +3,8 @@
 #
 # make kernel CONFIG=qemu [SERIES=none]: configure and build into build/BASE/CONFIG
 # (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b merges
-# the fragments common (except for tiny), a and a-b; an option that does not stick is an
-# error.
+# the fragments common (except for tiny), a and a-b, arm64 also qemu; an option that does
+# not stick is an error.
 #
 # Every source folder is called linux and stands beside its object folders: so ccache
 # sees the same names, and a second source costs only what differs.
@@ -20,11 +20,13 @@ know_base
 
 SRC=${SRC:-}
 OUT=${OUT:-$ROOM/$CONFIG${SERIES:+-base}}
+know_arch "$CONFIG"
+need "${cross}gcc"
 case $CONFIG in
-uml*) arch=um all='linux modules' cross= ;;
-arm64*) arch=arm64 all='Image modules' cross=aarch64-linux-gnu- ;;
-tiny*) arch=x86_64 all=bzImage cross= ;;
-*) arch=x86_64 all='bzImage modules' cross= ;;
+uml*) all='linux modules' ;;
+arm64*) all='Image modules' ;;
+tiny*) all=bzImage ;;
+*) all='bzImage modules' ;;
 esac
 # shellcheck disable=SC2162 # a backslash keeps a blank
 read -a targets <<<"${FLAGS:-} ${TARGETS:-$all}"
@@ -33,6 +35,7 @@ fragments() { # CONFIG
 	case $1 in
 	*-*) fragments "${1%-*}" ;;
 	tiny) ;;
+	arm64) fragments qemu ;;
 	*) echo "$LAB/configs/common.config" ;;
 	esac
 	echo "$LAB/configs/$1.config"

@@ -6,25 +6,28 @@
 # Build the module in SOURCE for a kernel in build/BASE, which has its source beside it,
 # into the folder OBJECTS
 build_module() { # SOURCE KERNEL OBJECTS
-	local kernel=$ROOM/$2 arch=x86_64 log
+	local kernel=$ROOM/$2 arch cross log
 
-	[[ $(basename "$kernel") != uml* ]] || arch=um
+	know_arch "$(basename "$kernel")"
 	log=$(realpath -m --relative-to="$ROOM" "$3")
 	log=$LOG/build-${log//\//-}.log
 	mkdir -p "$3" "$LOG"
-	CCACHE_BASEDIR=$BUILD make -s -C "$(dirname "$kernel")/linux" O="$kernel" ARCH=$arch \
-		CC='ccache gcc' M="$1" MO="$3" >"$log" 2>&1 ||
+	CCACHE_BASEDIR=$BUILD make -s -C "$(dirname "$kernel")/linux" O="$kernel" \
+		ARCH="$arch" CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" M="$1" MO="$3" \
+		>"$log" 2>&1 ||
 		die "building the module failed; see $log"
 }
 
 # Install kselftests of the series' tree, linked statically, as `make kselftest-install`
 # would, for a kernel in build/BASE
 install_kselftests() { # COLLECTIONS CONFIG FOLDER [VARIABLE=VALUE...]
-	local log=$LOG/kselftest-install.log
+	local arch cross log=$LOG/kselftest-install.log
 
+	know_arch "$2"
 	mkdir -p "$LOG"
 	make -s -C "$TREE/tools/testing/selftests" O="$ROOM/$2" KDIR="$ROOM/$2" \
-		CC='ccache gcc' TARGETS="$1" USERLDFLAGS=-static \
-		INSTALL_PATH="$3" "${@:4}" install >"$log" 2>&1 ||
+		${cross:+ARCH="$arch" CROSS_COMPILE="$cross"} CC="ccache ${cross}gcc" \
+		TARGETS="$1" USERLDFLAGS=-static INSTALL_PATH="$3" "${@:4}" install \
+		>"$log" 2>&1 ||
 		die "cannot install the kselftests: $(tail -n1 "$log")"
 }
