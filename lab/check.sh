@@ -130,6 +130,8 @@ if [ "$mode" = all ]; then
 	run_part qemu-kcsan qemu-kcsan "$LAB/tests/guests.sh" qemu-kcsan
 	run_part qemu-pin qemu-pin "$LAB/tests/guests.sh" qemu-pin
 	run_part qemu-pin-test qemu-pin-test "$LAB/tests/guests.sh" qemu-pin-test
+	run_part arm64 - "$LAB/tests/guests.sh" arm64
+	run_part arm64-64k - "$LAB/tests/guests.sh" arm64-64k
 	run_part outcome - "$LAB/tests/outcome.sh"
 	run_part suites - "$LAB/tests/suites.sh"
 	run_part matrix - "$LAB/tests/matrix.sh"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-long|qemu-rt|
-# qemu-kcsan|qemu-pin|qemu-pin-test: boot the patched kernel and run its KUnit suites and
-# kselftests. Each of their tests is a line here, and so is the verdict on each guest.
+# qemu-kcsan|qemu-pin|qemu-pin-test|arm64|arm64-64k: boot the patched kernel and run its KUnit
+# suites and kselftests. Each of their tests is a line here, and so is the verdict on each
+# guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../module.sh
@@ -318,11 +319,11 @@ bandwidth() { # CONFIG GUEST
 }
 
 # Pools of hugetlb pages on two nodes, at run time
-hugetlb_pool() { # CONFIG GUEST HVO
+hugetlb_pool() { # CONFIG GUEST HVO [CMDLINE]
 	local label="$1 hugetlb pools, HVO $3"
 
 	NODES=2 TIMEOUT=1800 boot "$label" "$2" "$1" 4 \
-		"kunit.enable=0 HVO_STATES=$3 TEST=padata:hugetlb_pool.sh"
+		"kunit.enable=0 HVO_STATES=$3 TEST=padata:hugetlb_pool.sh ${4:-}"
 	require_each "$label" <<-END
 		the spread is that of one thread$
 		several threads$
@@ -333,13 +334,17 @@ hugetlb_pool() { # CONFIG GUEST HVO
 }
 
 # Nodes with CPUs of their own
-nodes() { # GUEST
-	NODES=2 boot 'qemu two nodes' "$1" qemu 4 \
+nodes() { # CONFIG GUEST
+	local label="$1 two nodes"
+
+	NODES=2 boot "$label" "$2" "$1" 4 \
 		'kunit.filter_glob=*_* TEST=padata:deferred_init.sh,padata:mems.sh'
-	require 'qemu two nodes' pmt_test_numa
-	require 'qemu two nodes' zone_device_init
-	require 'qemu two nodes' 'no node is reported twice$'
-	require 'qemu two nodes' 'helpers follow when these nodes change$'
+	require_each "$label" <<-END
+		pmt_test_numa
+		zone_device_init
+		no node is reported twice$
+		helpers follow when these nodes change$
+	END
 }
 
 # Pages of 1 GiB exist only if memory was set aside at boot
@@ -481,7 +486,7 @@ qemu() {
 	hugetlb
 	hugetlb_pool qemu "$guest" 0
 	hugetlb_pool qemu "$guest" 1
-	nodes "$guest"
+	nodes qemu "$guest"
 	holes "$guest"
 	memory_hotplug qemu "$guest"
 	large_blocks qemu "$guest"
@@ -534,20 +539,20 @@ qpw_forms() { # GUEST
 }
 
 # No CPU in remote mode, all of them, or some
-qpw_modes() { # GUEST
-	local guest=$1 setting remote by
+qpw_modes() { # CONFIG GUEST
+	local setting remote by
 
 	while read -r setting remote by; do
-		boot "qemu qpw=$setting" "$guest" qemu 4 \
+		boot "$1 qpw=$setting" "$2" "$1" 4 \
 			"kunit.enable=0 qpw=$setting init_on_free=1 TEST=$QPW_TESTS"
-		require "qemu qpw=$setting" "sysfs lists the CPUs that qpw= selects: $remote\$"
-		require "qemu qpw=$setting" "flush_buffers $by CPU 3\$"
-		require "qemu qpw=$setting" 'CPUs keep their mode while offline$'
-		require "qemu qpw=$setting" 'CPUs that go offline leave no page lost or locked$'
-		require "qemu qpw=$setting" 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
-		require "qemu qpw=$setting" 'waits for frees with a deferred call_rcu..$'
-		require "qemu qpw=$setting" 'kfree_nolock.. frees to the sheaves$'
-		require "qemu qpw=$setting" 'kfree_nolock.. makes progress at context switches during drains$'
+		require "$1 qpw=$setting" "sysfs lists the CPUs that qpw= selects: $remote\$"
+		require "$1 qpw=$setting" "flush_buffers $by CPU 3\$"
+		require "$1 qpw=$setting" 'CPUs keep their mode while offline$'
+		require "$1 qpw=$setting" 'CPUs that go offline leave no page lost or locked$'
+		require "$1 qpw=$setting" 'kvfree_rcu_barrier.. waits for all frees during CPU hotplug$'
+		require "$1 qpw=$setting" 'waits for frees with a deferred call_rcu..$'
+		require "$1 qpw=$setting" 'kfree_nolock.. frees to the sheaves$'
+		require "$1 qpw=$setting" 'kfree_nolock.. makes progress at context switches during drains$'
 	done <<-END
 		0 none disturbs
 		1 0-3 does not disturb
@@ -591,9 +596,74 @@ qpw() {
 
 	guest=$(kselftest_guest qemu)
 	qpw_forms "$guest"
-	qpw_modes "$guest"
+	qpw_modes qemu "$guest"
 	qpw_isolation "$guest"
 	qpw_trouble "$guest"
+}
+
+# Another architecture, which orders memory accesses less and patches static keys. With pages
+# of 64 KiB, a pageblock is as large as a section and as the largest block of free memory.
+arm64() { # CONFIG
+	local guest
+	local -x TIMEOUT=900
+
+	"$LAB/tests/matrix.sh" "$1" || failed=1
+	guest=$(kselftest_guest "$1")
+	boot "$1" "$guest" "$1" 4
+	require_each "$1" <<-END
+		padata_mt
+		qpw
+		zone_device_init
+		mmi_test_contiguous
+		lru_drain
+		no node used more threads than allowed$
+		free pages are counted as they are listed$
+		helpers leave a CPU that becomes isolated
+		two CPUs online: one helper runs; all online: at least two run
+		helpers charge memory to the caller.s group
+		memory.max applies to what helpers charge
+		the caller pays for what helpers charge above memory.high
+		unloading is safe while helpers leave
+	END
+	bandwidth "$1" "$guest"
+	nodes "$1" "$guest"
+	memory_hotplug "$1" "$guest"
+	MEM=32G boot "$1 deferred init" "$guest" "$1" 4 \
+		'kunit.enable=0 TEST=padata:deferred_init.sh'
+	require "$1 deferred init" 'no node used more threads than allowed$'
+	hugetlb_pool "$1" "$guest" 0 default_hugepagesz=2M
+	arm64_qpw "$1" "$guest"
+}
+
+arm64_qpw() { # CONFIG GUEST
+	local label
+
+	qpw_modes "$1" "$2"
+	boot "$1 partitions" "$2" "$1" 4 'kunit.enable=0 TEST=qpw:partition.sh'
+	require "$1 partitions" 'partitions during drains lose nothing$'
+	label="$1 isolated, qpw=cpus:3"
+	remote_cpu "$label" "$1" "$2" kunit.enable=0
+	require_each "$label" <<-END
+		destroy_cache does not disturb CPU 3$
+		destroy_cache does not wait for a SCHED_FIFO task$
+		reach_limit takes back what CPU 3 caches below a SCHED_FIFO task$
+	END
+	label="$1 isolated, qpw=0"
+	boot "$label" "$2" "$1" 4 \
+		"kunit.enable=0 $ISOLATED qpw=0 TEST=qpw:boot.sh,qpw:isolation.sh,qpw:memcg.sh"
+	require_each "$label" <<-END
+		destroy_cache disturbs CPU 3$
+		destroy_cache waits for a SCHED_FIFO task$
+		reach_limit leaves what CPU 3 caches below a SCHED_FIFO task$
+	END
+}
+
+# Pages of 1 GiB exist only beside pages of 4 KiB, and only there does deferred init of this
+# memory take long enough for several threads.
+arm64-4k() {
+	arm64 arm64
+	require 'arm64 deferred init' 'nodes that took 100 ms used several threads$'
+	gigantic_pages arm64 "$scratch/kselftest"
 }
 
 # A program of the iommu kselftests; a device without an IOMMU has a page table of software
@@ -649,5 +719,7 @@ qemu-bench) qemu-bench ;;
 qemu-kcsan) qemu-kcsan ;;
 qemu-pin) qemu-pin ;;
 qemu-pin-test) qemu-pin-test ;;
+arm64) arm64-4k ;;
+arm64-64k) arm64 arm64-64k ;;
 esac
 exit $failed

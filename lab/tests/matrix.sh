@@ -3,20 +3,24 @@
 #
 # The patched kernel compiles without a warning in configurations that are not booted.
 # Each is built anew, or warnings of an earlier build would be missed.
+#
+# matrix.sh CONFIG...: in these instead, which are left where `make boot` looks for them.
 
 . "$(dirname "$0")/../common.sh"
 
-need aarch64-linux-gnu-gcc ccache gcc
+need ccache gcc
 
 configs=(tiny qemu-up qemu-lazy qemu-noqpw qemu-nopadata qemu-nopadata-noqpw qemu-modular
-	qemu-rt arm64)
+	qemu-rt)
+prefix=matrix-
+[ $# = 0 ] || { configs=("$@"); prefix=; }
 failed=0
 
 compiles() { # CONFIG
-	local log=$LOG/build-matrix-$1.log
+	local log=$LOG/build-$prefix$1.log
 
-	rm -rf "$ROOM/matrix-$1"
-	SRC=$TREE OUT=$ROOM/matrix-$1 CONFIG=$1 "$LAB/kernel.sh" >&2 || return 1
+	rm -rf "${ROOM:?}/$prefix$1"
+	SRC=$TREE OUT=$ROOM/$prefix$1 CONFIG=$1 "$LAB/kernel.sh" >&2 || return 1
 	! grep -E 'warning:' "$log" >&2
 }
 
@@ -25,7 +29,7 @@ for config in "${configs[@]}"; do
 	if compiles "$config"; then
 		echo "ok matrix: $config"
 	else
-		echo "not ok matrix: $config ($LOG/build-matrix-$config.log)"
+		echo "not ok matrix: $config ($LOG/build-$prefix$config.log)"
 		failed=1
 	fi
 done
