@@ -149,8 +149,7 @@ charge_memory()
 {
 	start_charging become_in_a || return 1
 	charged=$(charged)
-	page=$(awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps)
-	current=$(($(cat "$A/memory.current") / page))
+	current=$(($(cat "$A/memory.current") / PAGE))
 	exec 3>&-
 	ktap_print_msg "$charged pages charged by helpers; memory.current: $current pages"
 	is_complete 500 && [ "$charged" -gt 1000 ] && [ "$current" -ge "$charged" ] &&
@@ -161,7 +160,7 @@ charge_memory()
 # the caller when that needs memory itself.
 limit_memory()
 {
-	set_file "$A/memory.max" 4M
+	set_file "$A/memory.max" $((1024 * PAGE))
 	start become_in_a size=5000 min_chunk=1 eager=1 us=1000 charge=8 meet=2
 	await has_error
 	error=$?
@@ -185,7 +184,7 @@ give_up()
 	sh -c 'echo 0 >"$0/cgroup.procs"; exec sleep 60' "$A" &
 	sibling=$!
 	await sleeps $sibling || return 1
-	set_file "$A/memory.max" 4M
+	set_file "$A/memory.max" $((1024 * PAGE))
 	killed=$(value "$A/memory.events" oom_kill)
 	start preferred size=5000 min_chunk=1 eager=1 us=1000 charge=8 wait=1 meet=2
 	await has_error
@@ -225,7 +224,7 @@ pay()
 {
 	charge_quickly || return 1
 	free=$took
-	set_file "$A/memory.high" 2M
+	set_file "$A/memory.high" $((512 * PAGE))
 	charge_quickly
 	error=$?
 	set_file "$A/memory.high" max
@@ -253,6 +252,7 @@ restore()
 
 setup 3
 setup_groups
+PAGE=$(page_size)
 
 ktap_set_plan 14
 ktap_test_result "the CPU time of helpers is in cpu.stat of the caller's group" charge_time

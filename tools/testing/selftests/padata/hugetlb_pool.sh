@@ -707,7 +707,7 @@ nodes=$(cpus "$(cat $NODES/has_memory)")
 nr_nodes=$(echo "$nodes" | wc -l)
 full=$(echo "$nodes" | tail -n 1)
 cpus=$(online_cpus | wc -l)
-page=$(awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps)
+page=$(page_size)
 before_hvo=$(cat $HVO 2>/dev/null)
 trap clean_up EXIT
 

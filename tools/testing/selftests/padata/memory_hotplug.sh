@@ -47,6 +47,11 @@ trace_jobs()
 	mkdir "$JOBS" && echo 1 >"$JOBS/events/padata_mt/padata_mt_job_end/enable"
 } 2>/dev/null
 
+page_size()
+{
+	awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps
+}
+
 # The number of calls, including those that the buffer had no room for
 count_scans()
 {
@@ -248,7 +253,7 @@ trace_scans || skip "requires CONFIG_FUNCTION_TRACER"
 trace_jobs || skip "requires CONFIG_PADATA"
 
 block_size=$((0x$(cat "$MEMORY/block_size_bytes")))
-pages=$((block_size / $(getconf PAGESIZE 2>/dev/null || echo 4096)))
+pages=$((block_size / $(page_size)))
 pageblock=$(sed -n '/^Pages per block/{s/.*: *//p;q}' /proc/pagetypeinfo)
 max_scans=$((pages / pageblock))
 

@@ -33,6 +33,11 @@ trace_into()
 	done
 } 2>/dev/null
 
+page_size()
+{
+	awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps
+}
+
 # One per line
 online_cpus()
 {

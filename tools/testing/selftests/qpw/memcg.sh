@@ -16,7 +16,7 @@ CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 TOP=$CGROUPS/qpw_memcg
 GROUP=$TOP/group
 PARTITION=$CGROUPS/qpw_partition
-PAGE=$(getconf PAGE_SIZE 2>/dev/null || echo 4096)
+PAGE=$(awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps)
 # A CPU caches up to 64 pages of a group, and less than one is left with other CPUs.
 MANY=$((32 * PAGE))
 FEW=$((8 * PAGE))
@@ -285,6 +285,7 @@ skip_operations()
 fifo='' left=0 patience=10
 setup
 need_task
+[ -n "$PAGE" ] || skip "requires CONFIG_PROC_PAGE_MONITOR"
 grep -qsw memory "$CGROUPS/cgroup.controllers" ||
 	skip "requires cgroup2 with the memory controller"
 home=$CGROUPS$(sed -n 's/^0:://p' /proc/self/cgroup)

@@ -114,12 +114,15 @@ static void fill(const char *dir, unsigned int round)
  */
 static void use_pipe(size_t pages, int fds[2])
 {
-	char page[4096] = "";
+	static char page[65536];
+	const size_t size = getpagesize();
 
+	if (size > sizeof(page))
+		errx(1, "the buffer is smaller than a page");
 	if (pipe(fds))
 		err(1, "pipe");
 	while (pages--)
-		if (write(fds[1], page, sizeof(page)) != sizeof(page))
+		if (write(fds[1], page, size) != (ssize_t)size)
 			err(1, "pipe");
 }
 
