@@ -12,7 +12,8 @@
 #
 # The guest's system is busybox, in /bin, /sbin and /usr; nothing else is there.
 #
-# For other commands of the lab: OUT= names another object folder, ACCEL= how to emulate.
+# For other commands of the lab: OUT= names another object folder, ACCEL= how to emulate,
+# DEVICES= an overlay of the device tree that arm64's board has.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/verdict.sh"
@@ -183,6 +184,20 @@ command_arm64() {
 	parameters+=(console=ttyAMA0 LAB_OUTPUT=ttyS0 LAB_RESULT=ttyS1)
 	command_qemu virt,gic-version=3 -cpu neoverse-n1 -serial chardev:console \
 		-device pci-serial,chardev=output -device pci-serial,chardev=result
+	[ -z "${DEVICES:-}" ] || add_devices
+}
+
+# The device tree is that of this board with these options
+add_devices() {
+	local tools=$OUT/scripts/dtc
+
+	{
+		"${command[@]}" -machine "dumpdtb=$tmp/board.dtb" &&
+			"$tools/dtc" -q -O dtb -o "$tmp/devices.dtbo" "$DEVICES" &&
+			"$tools/fdtoverlay" -i "$tmp/board.dtb" -o "$tmp/all.dtb" "$tmp/devices.dtbo"
+	} >"$tmp/dtb.log" 2>&1 ||
+		die "DEVICES=$DEVICES cannot be added: $(tail -n1 "$tmp/dtb.log")"
+	command+=(-dtb "$tmp/all.dtb")
 }
 
 command_qemu() { # BOARD OPTION...

@@ -635,6 +635,28 @@ arm64() { # CONFIG
 	arm64_qpw "$1" "$guest"
 }
 
+# Memory that the kernel does not take for its own, as many pages of it as in the guest of
+# x86-64
+arm64_pmem() { # CONFIG GUEST MEM SIZE
+	cat >"$scratch/pmem.dts" <<-END
+		/dts-v1/;
+		/plugin/;
+		&{/} {
+			emulated-pmem@c0000000 {
+				compatible = "pmem-region";
+				reg = <0x0 0xc0000000 $4>;
+			};
+		};
+	END
+	MEM=$3 DEVICES=$scratch/pmem.dts boot "$1 pmem" "$2" "$1" 2 \
+		'kunit.enable=0 mem=2G TEST=padata:zone_device.sh'
+	require_each "$1 pmem" <<-END
+		pmem: several threads initialise the memory map$
+		devdax, map in pmem: several threads initialise it$
+		devdax, map in ram: several threads initialise it$
+	END
+}
+
 arm64_qpw() { # CONFIG GUEST
 	local label
 
@@ -664,6 +686,14 @@ arm64-4k() {
 	arm64 arm64
 	require 'arm64 deferred init' 'nodes that took 100 ms used several threads$'
 	gigantic_pages arm64 "$scratch/kselftest"
+	arm64_pmem arm64 "$scratch/kselftest" 3G '0x0 0x40000000'
+	require 'arm64 pmem' 'pmem: files work after initialisation by several threads$'
+}
+
+# Pages of devdax are of 64 KiB there, for those of the next size are of 512 MiB.
+arm64-64k() {
+	arm64 arm64-64k
+	arm64_pmem arm64-64k "$scratch/kselftest" 18G '0x4 0x0'
 }
 
 # A program of the iommu kselftests; a device without an IOMMU has a page table of software
@@ -720,6 +750,6 @@ qemu-kcsan) qemu-kcsan ;;
 qemu-pin) qemu-pin ;;
 qemu-pin-test) qemu-pin-test ;;
 arm64) arm64-4k ;;
-arm64-64k) arm64 arm64-64k ;;
+arm64-64k) arm64-64k ;;
 esac
 exit $failed

@@ -3,9 +3,12 @@
 #
 # The memory map of persistent memory is initialised by several threads whenever a
 # driver binds to it.  This test unbinds and binds the drivers of emulated persistent
-# memory (memmap=1G!1G on the kernel command line), as a block device and as devdax with
-# its memory map in both places, reads from the trace how many threads took part, and
-# uses the device.
+# memory, as a block device and as devdax with its memory map in both places, reads from
+# the trace how many threads took part, and uses the device.
+#
+# On x86, memmap=1G!1G on the kernel command line emulates that memory.  Elsewhere, a node
+# emulated-pmem@ADDRESS of the device tree describes it, with compatible = "pmem-region",
+# and mem= keeps the kernel from using it otherwise.
 #
 # It writes to that memory, so it takes only emulated memory that is blank.
 
@@ -26,7 +29,10 @@ BINDS=10	# three times, in all
 find_namespace()
 {
 	for bus in "$ND"/devices/ndbus*; do
-		[ "$(cat "$bus/provider" 2>/dev/null)" = e820 ] || continue
+		case $(cat "$bus/provider" 2>/dev/null) in
+		e820 | *.emulated-pmem) ;;
+		*) continue ;;
+		esac
 		for namespace in "$bus"/region*/namespace*; do
 			[ -e "$namespace/block" ] && echo "$namespace" && return
 		done
@@ -96,7 +102,7 @@ make_filesystem()
 {
 	program=$(command -v true)
 	[ -x "$program" ] || program=/bin/true
-	mke2fs -F -b 4096 "$dev" >/dev/null 2>&1 &&
+	mke2fs -F -b "$(page_size)" "$dev" >/dev/null 2>&1 &&
 		mount -t ext4 -o dax=always "$dev" "$MNT" 2>/dev/null &&
 		cp -L "$program" "$MNT/true" && umount "$MNT"
 }
@@ -122,6 +128,12 @@ test_pmem()
 	make_blank
 }
 
+# The size of its pages: 2 MiB if possible
+alignment()
+{
+	grep -ow 2097152 "$region/$dax/supported_alignments" || page_size
+}
+
 # becomes_devdax PLACE: where the memory map is, ram or pmem.  The device that the
 # driver creates may have another number than $dax.
 becomes_devdax()
@@ -130,7 +142,7 @@ becomes_devdax()
 
 	echo "$name" >"$ND/drivers/nd_pmem/unbind" &&
 		cat /proc/sys/kernel/random/uuid >"$region/$dax/uuid" &&
-		echo 2097152 >"$region/$dax/align" &&
+		alignment >"$region/$dax/align" &&
 		echo "$1" >"$region/$dax/mode" &&
 		echo "$name" >"$region/$dax/namespace" &&
 		echo "$dax" >"$ND/drivers/dax_pmem/bind" || return
@@ -174,7 +186,7 @@ ktap_print_header
 [ "$(id -u)" -eq 0 ] || skip "requires root"
 [ -w "$MAX_HELPERS" ] || skip "requires CONFIG_PADATA"
 namespace=$(find_namespace)
-[ -n "$namespace" ] || skip "requires emulated persistent memory (memmap=)"
+[ -n "$namespace" ] || skip "requires emulated persistent memory"
 name=$(basename "$namespace")
 region=$(dirname "$namespace")
 dev=/dev/$(ls "$namespace/block")
