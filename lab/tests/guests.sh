@@ -601,8 +601,9 @@ qpw() {
 	qpw_trouble "$guest"
 }
 
-# Another architecture, which orders memory accesses less and patches static keys. With pages
-# of 64 KiB, a pageblock is as large as a section and as the largest block of free memory.
+# Another architecture, which always patches static keys, and flushes TLBs without IPIs. With
+# pages of 64 KiB, a pageblock is as large as a section and as the largest block of free memory.
+# The host orders memory accesses more than this architecture does, so that is not tested.
 arm64() { # CONFIG
 	local guest
 	local -x TIMEOUT=900
