@@ -628,7 +628,14 @@ arm64() { # CONFIG
 	END
 	bandwidth "$1" "$guest"
 	nodes "$1" "$guest"
-	memory_hotplug "$1" "$guest"
+	# Memory of boot cannot go offline, but a zone Movable can be looked at
+	boot "$1 kernelcore=1G" "$guest" "$1" 2 \
+		'kunit.filter_glob=*_init* kernelcore=1G TEST=padata:deferred_init.sh'
+	require_each "$1 kernelcore=1G" <<-END
+		mmi_test_contiguous
+		zone_device_init
+		free pages are counted as they are listed$
+	END
 	MEM=32G boot "$1 deferred init" "$guest" "$1" 4 \
 		'kunit.enable=0 TEST=padata:deferred_init.sh'
 	require "$1 deferred init" 'no node used more threads than allowed$'
