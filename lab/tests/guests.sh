@@ -396,9 +396,13 @@ memory_hotplug() { # CONFIG GUEST [CMDLINE]
 
 	EXPECT='page dumped because: unmovable page' MEM=4G boot "$label" "$2" "$1" 2 \
 		"kunit.filter_glob=*_init* kernelcore=1G TEST=padata:memory_hotplug.sh ${3:-}"
-	require "$label" mmi_test_removal
-	require "$label" zone_device_init
-	require_each "$label" <<-END
+	blocks_changed "$label"
+}
+
+blocks_changed() { # LABEL
+	require_each "$1" <<-END
+		mmi_test_removal
+		zone_device_init
 		first block offline: the zone is what the kernel assumes$
 		first block online: the zone is what the kernel assumes$
 		middle block offline: the zone is what the kernel assumes$
@@ -628,12 +632,11 @@ arm64() { # CONFIG
 	END
 	bandwidth "$1" "$guest"
 	nodes "$1" "$guest"
-	# Memory of boot cannot go offline, but a zone Movable can be looked at
+	# A zone Movable of memory of boot, which cannot go offline here
 	boot "$1 kernelcore=1G" "$guest" "$1" 2 \
 		'kunit.filter_glob=*_init* kernelcore=1G TEST=padata:deferred_init.sh'
 	require_each "$1 kernelcore=1G" <<-END
 		mmi_test_contiguous
-		zone_device_init
 		free pages are counted as they are listed$
 	END
 	MEM=32G boot "$1 deferred init" "$guest" "$1" 4 \
@@ -643,26 +646,37 @@ arm64() { # CONFIG
 	arm64_qpw "$1" "$guest"
 }
 
-# Memory that the kernel does not take for its own, as many pages of it as in the guest of
-# x86-64
-arm64_pmem() { # CONFIG GUEST MEM SIZE
+# Boot with all memory but the first 2 GiB as persistent memory
+boot_pmem() { # LABEL GUEST CONFIG GIB CMDLINE
+	local size=$(($4 - 2))
+
 	cat >"$scratch/pmem.dts" <<-END
 		/dts-v1/;
 		/plugin/;
 		&{/} {
 			emulated-pmem@c0000000 {
 				compatible = "pmem-region";
-				reg = <0x0 0xc0000000 $4>;
+				reg = <0x0 0xc0000000 $((size / 4)) $((size % 4 << 30))>;
+				numa-node-id = <0>;
 			};
 		};
 	END
-	MEM=$3 DEVICES=$scratch/pmem.dts boot "$1 pmem" "$2" "$1" 2 \
-		'kunit.enable=0 mem=2G TEST=padata:zone_device.sh'
+	MEM=$4G DEVICES=$scratch/pmem.dts boot "$1" "$2" "$3" 2 "mem=2G $5"
+}
+
+arm64_pmem() { # CONFIG GUEST GIB
+	boot_pmem "$1 pmem" "$2" "$1" "$3" 'kunit.enable=0 TEST=padata:zone_device.sh'
 	require_each "$1 pmem" <<-END
 		pmem: several threads initialise the memory map$
 		devdax, map in pmem: several threads initialise it$
 		devdax, map in ram: several threads initialise it$
 	END
+}
+
+arm64_hotplug() { # CONFIG GUEST GIB
+	boot_pmem "$1 memory hotplug" "$2" "$1" "$3" \
+		'kunit.filter_glob=*_init* ONLINE_PMEM=1 TEST=padata:memory_hotplug.sh'
+	blocks_changed "$1 memory hotplug"
 }
 
 arm64_qpw() { # CONFIG GUEST
@@ -694,14 +708,16 @@ arm64-4k() {
 	arm64 arm64
 	require 'arm64 deferred init' 'nodes that took 100 ms used several threads$'
 	gigantic_pages arm64 "$scratch/kselftest"
-	arm64_pmem arm64 "$scratch/kselftest" 3G '0x0 0x40000000'
+	arm64_pmem arm64 "$scratch/kselftest" 3
+	arm64_hotplug arm64 "$scratch/kselftest" 6
 	require 'arm64 pmem' 'pmem: files work after initialisation by several threads$'
 }
 
 # Pages of devdax are of 64 KiB there, for those of the next size are of 512 MiB.
 arm64-64k() {
 	arm64 arm64-64k
-	arm64_pmem arm64-64k "$scratch/kselftest" 18G '0x4 0x0'
+	arm64_pmem arm64-64k "$scratch/kselftest" 18
+	arm64_hotplug arm64-64k "$scratch/kselftest" 18
 }
 
 # A program of the iommu kselftests; a device without an IOMMU has a page table of software
