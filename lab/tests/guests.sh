@@ -720,18 +720,50 @@ arm64-64k() {
 	arm64_hotplug arm64-64k "$scratch/kselftest" 18
 }
 
-# A program of the iommu kselftests; a device without an IOMMU has a page table of software
-iommu() { # LABEL CONFIG PROGRAM [ARGUMENTS]
-	local guest=$scratch/pin-$2
-	local -x QEMU_ARGS='-device edu' MEM=2G TIMEOUT=1800
+# The kselftests of iommufd and VFIO, and a device that they can use
+pin_guest() { # CONFIG
+	local guest=$scratch/pin-$1
 
 	if [ ! -d "$guest" ]; then
-		make -s -C "$TREE" O="$ROOM/$2" ARCH=x86_64 headers
-		install_kselftests iommu "$2" "$guest/kselftest"
+		make -s -C "$TREE" O="$ROOM/$1" ARCH=x86_64 headers
+		install_kselftests 'iommu vfio' "$1" "$guest/kselftest"
 		cp "$LAB/guest/pin/run" "$guest"
 	fi
+	echo "$guest"
+}
+
+# A program of the iommu kselftests; a device without an IOMMU has a page table of software
+iommu() { # LABEL CONFIG PROGRAM
+	local guest
+	local -x QEMU_ARGS='-device edu' MEM=2G TIMEOUT=1800
+
+	guest=$(pin_guest "$2")
 	boot "$1" "$guest" "$2" 2 \
-		"kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=160 PIN=$3 ARGS=${4:-}"
+		"kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=160 PIN=iommu/$3"
+}
+
+# The kernel's own tests of mappings and of DMA by them, in each way that user space can
+# choose: vfio_iommu_type1, iommufd, and its container that is compatible with the former.
+# One of them maps 1 GiB.
+vfio() { # LABEL CONFIG
+	local guest mode
+	local -x MEM=4G TIMEOUT=1800
+	local -x QEMU_ARGS='-machine q35 -device intel-iommu -device edu,dma_mask=0xffffffffffffffff'
+
+	guest=$(pin_guest "$2")
+	boot "$1" "$guest" "$2" 2 \
+		"kunit.autorun=0 intel_iommu=on vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1 hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=8 PIN=vfio/vfio_dma_mapping_test,vfio/vfio_dma_mapping_mmio_test,vfio/vfio_pci_driver_test"
+	for mode in vfio_type1_iommu vfio_type1v2_iommu iommufd_compat_type1 \
+		iommufd_compat_type1v2 iommufd; do
+		require "$1" "vfio_dma_mapping_test.${mode}_anonymous_hugetlb_1gb.dma_map_unmap"
+		require "$1" "vfio_pci_driver_test.$mode.memcpy_success"
+	done
+	boot "$1 pin" "$guest" "$2" 2 \
+		"kunit.autorun=0 intel_iommu=on iommufd.allow_unsafe_interrupts=1 hugepages=160 PIN=iommu/iommufd_pin ARGS=-e,-d,/dev/vfio/devices/vfio0"
+	require_each "$1 pin" <<-END
+		each IOVA translates to its page
+		pages are pinned once for all domains$
+	END
 }
 
 # The kernel's own tests, which find mistakes with the help of its code (IOMMUFD_TEST), and
@@ -747,6 +779,7 @@ qemu-pin-test() {
 	require 'iommufd_fail_nth' basic_fail_nth
 	iommu 'qemu-pin-test' qemu-pin-test iommufd_pin
 	require 'qemu-pin-test' 'a killed map pins nothing$'
+	vfio 'qemu-pin-test vfio' qemu-pin-test
 }
 
 # Maps of several kinds of memory
@@ -757,6 +790,7 @@ qemu-pin() {
 		pages are pinned once for all domains$
 		a killed map pins nothing$
 	END
+	vfio 'qemu-pin vfio' qemu-pin
 }
 
 mkdir -p "$LOG"
