@@ -733,18 +733,19 @@ pin_guest() { # CONFIG
 }
 
 # A program of the iommu kselftests; a device without an IOMMU has a page table of software
-iommu() { # LABEL CONFIG PROGRAM
+iommu() { # LABEL CONFIG PROGRAM [ARGUMENTS]
 	local guest
 	local -x QEMU_ARGS='-device edu' MEM=2G TIMEOUT=1800
 
 	guest=$(pin_guest "$2")
 	boot "$1" "$guest" "$2" 2 \
-		"kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=160 PIN=iommu/$3"
+		"kunit.autorun=0 vfio.enable_unsafe_noiommu_mode=1 hugepages=160 PIN=iommu/$3 ARGS=${4:-}"
 }
 
 # The kernel's own tests of mappings and of DMA by them, in each way that user space can
 # choose: vfio_iommu_type1, iommufd, and its container that is compatible with the former.
-# One of them maps 1 GiB.
+# One of them maps 1 GiB. mix_and_match repeats the others so often that this device would
+# need more than half of the 30 s that a test may take.
 vfio() { # LABEL CONFIG
 	local guest mode
 	local -x MEM=4G TIMEOUT=1800
@@ -752,14 +753,14 @@ vfio() { # LABEL CONFIG
 
 	guest=$(pin_guest "$2")
 	boot "$1" "$guest" "$2" 2 \
-		"kunit.autorun=0 intel_iommu=on vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1 hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=8 PIN=vfio/vfio_dma_mapping_test,vfio/vfio_dma_mapping_mmio_test,vfio/vfio_pci_driver_test"
+		"kunit.autorun=0 intel_iommu=on vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1 hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=8 PIN=vfio/vfio_dma_mapping_test,vfio/vfio_dma_mapping_mmio_test,vfio/vfio_pci_driver_test ARGS=-T,mix_and_match"
 	for mode in vfio_type1_iommu vfio_type1v2_iommu iommufd_compat_type1 \
 		iommufd_compat_type1v2 iommufd; do
 		require "$1" "vfio_dma_mapping_test.${mode}_anonymous_hugetlb_1gb.dma_map_unmap"
 		require "$1" "vfio_pci_driver_test.$mode.memcpy_success"
 	done
 	boot "$1 pin" "$guest" "$2" 2 \
-		"kunit.autorun=0 intel_iommu=on iommufd.allow_unsafe_interrupts=1 hugepages=160 PIN=iommu/iommufd_pin ARGS=-e,-d,/dev/vfio/devices/vfio0"
+		"kunit.autorun=0 intel_iommu=on iommufd.allow_unsafe_interrupts=1 hugepages=160 PIN=iommu/iommufd_pin ARGS=-e,-d,/dev/vfio/devices/vfio0,-m,64,-r,8"
 	require_each "$1 pin" <<-END
 		each IOVA translates to its page
 		pages are pinned once for all domains$
@@ -777,7 +778,7 @@ qemu-pin-test() {
 	END
 	iommu 'iommufd_fail_nth' qemu-pin-test iommufd_fail_nth
 	require 'iommufd_fail_nth' basic_fail_nth
-	iommu 'qemu-pin-test' qemu-pin-test iommufd_pin
+	iommu 'qemu-pin-test' qemu-pin-test iommufd_pin -m,64,-r,8
 	require 'qemu-pin-test' 'a killed map pins nothing$'
 	vfio 'qemu-pin-test vfio' qemu-pin-test
 }

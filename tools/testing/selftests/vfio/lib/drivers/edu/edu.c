@@ -32,7 +32,7 @@
 
 /* Some versions of QEMU refuse a transfer of the whole buffer of 4096 bytes. */
 #define EDU_MAX_MEMCPY_SIZE	2048
-/* A transfer takes 100 ms, and a test 30 s at most. */
+/* A transfer takes 100 ms, and a test must not take more than 30 s. */
 #define EDU_MAX_MEMCPY_COUNT	8
 
 #define EDU_MSI			0
