@@ -174,6 +174,7 @@ qemu-debug() {
 	require 'qemu-debug partitions' 'partition with that task does not wait for it$'
 	# Struct pages are copied from a template, which is no page that can be traced
 	memory_hotplug qemu-debug "$guest" trace_event=page_ref:page_ref_set
+	memory_device qemu-debug "$guest"
 	one_cpu qemu-debug
 }
 
@@ -413,6 +414,24 @@ blocks_changed() { # LABEL
 	END
 }
 
+# Memory of a device that is plugged in, with and without a memory map of its own
+memory_device() { # CONFIG GUEST
+	local setting label
+	local -x MEM=2G QEMU_ARGS='-m slots=1,maxmem=8G'
+
+	QEMU_ARGS+=' -object memory-backend-ram,id=dimm,size=1G,reserve=off -device pc-dimm,memdev=dimm'
+	for setting in N Y; do
+		label="$1 pc-dimm, memmap_on_memory=$setting"
+		boot "$label" "$2" "$1" 2 \
+			"kunit.filter_glob=mm_init* memory_hotplug.memmap_on_memory=$setting TEST=padata:memory_device.sh"
+		require_each "$label" <<-END
+			online: one job for each block$
+			offline: zones as before$
+			ejected: the zones are what the kernel assumes$
+		END
+	done
+}
+
 # Enough memory that its blocks are large
 large_blocks() { # CONFIG GUEST
 	local label="$1 large blocks"
@@ -493,6 +512,7 @@ qemu() {
 	nodes qemu "$guest"
 	holes "$guest"
 	memory_hotplug qemu "$guest"
+	memory_device qemu "$guest"
 	large_blocks qemu "$guest"
 	require 'qemu memory hotplug' 'first block offline: the zone is not scanned$'
 	require 'qemu memory hotplug' 'middle block online: the zone is not scanned$'

@@ -20,50 +20,23 @@
 DIR=$(dirname "$0")
 # shellcheck source=/dev/null
 . "$DIR"/../kselftest/ktap_helpers.sh
+# shellcheck source=memory_lib.sh
+. "$DIR"/memory_lib.sh
 
-MEMORY=/sys/devices/system/memory
-SUITE=/sys/kernel/debug/kunit/mm_init
-TRACEFS=/sys/kernel/tracing
 TRACE=$TRACEFS/instances/memory_hotplug
-JOBS=$TRACEFS/instances/memory_hotplug_jobs
-INIT=memmap_init_hotplug_chunk	# the thread function
 SCAN=__pageblock_pfn_to_page	# called for each pageblock
-
-skip()
-{
-	ktap_skip_all "$@"
-	exit "$KSFT_SKIP"
-}
 
 trace_scans()
 {
-	[ -d "$TRACEFS/instances" ] || mount -t tracefs nodev "$TRACEFS"
 	mkdir "$TRACE" && echo "$SCAN" >"$TRACE/set_ftrace_filter" &&
 		echo function >"$TRACE/current_tracer"
 } 2>/dev/null
-
-trace_jobs()
-{
-	mkdir "$JOBS" && echo 1 >"$JOBS/events/padata_mt/padata_mt_job_end/enable"
-} 2>/dev/null
-
-page_size()
-{
-	awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps
-}
 
 # The number of calls, including those that the buffer had no room for
 count_scans()
 {
 	cat "$TRACE"/per_cpu/cpu*/stats |
 		awk '/^(entries|overrun):/ { calls += $2 } END { print calls + 0 }'
-}
-
-# The numbers of threads of the jobs since the last call
-threads_of_jobs()
-{
-	sed -n "s/.* fn=$INIT threads=\([0-9]*\) .*/\1/p" "$JOBS/trace"
-	echo >"$JOBS/trace"
 }
 
 # "zone number" of each block that is online and belongs to one zone, in order
@@ -95,31 +68,6 @@ choose_zone()
 		}'
 }
 
-# set_state STATE: of the block, for which the kernel may need some attempts
-set_state()
-{
-	for _ in 1 2 3 4 5; do
-		echo "$1" >"$MEMORY/memory$block/state" && return
-		sleep 0.2
-	done 2>/dev/null
-	return 1
-}
-
-# What the kernel knows about the sizes of zones and how it protects them
-sizes()
-{
-	awk '/^Node|^ *(spanned|present|managed|protection:)/' /proc/zoneinfo
-	grep MemTotal /proc/meminfo
-}
-
-# KUnit begins no KTAP document for a suite that is run by this file.
-is_scan_right()
-{
-	printf 'KTAP version 1\n1..1\n' >/dev/kmsg
-	echo 1 >"$SUITE/run" && ! grep -q 'not ok' "$SUITE/results" &&
-		grep -q '^ *ok .* mmi_test_contiguous$' "$SUITE/results"
-}
-
 # Holes within memory blocks: zones with such may have to be scanned.
 has_small_holes()
 {
@@ -130,49 +78,12 @@ has_small_holes()
 		END { exit !holes }' /proc/zoneinfo
 }
 
-has_same_sizes()
-{
-	[ "$(sizes)" = "$before" ]
-}
-
 has_fewer_pages()
 {
 	kept=$(echo "$before" | awk '/MemTotal/ { print $2 }')
 	left=$(awk '/MemTotal/ { print $2 }' /proc/meminfo)
 	ktap_print_msg "$((kept - left)) of $((block_size / 1024)) kB went offline"
 	[ $((kept - left)) -gt 0 ] && [ $((kept - left)) -le $((block_size / 1024)) ]
-}
-
-# /proc/kpageflags has 64 bits for each page.
-has_free_pages()
-{
-	dd if=/proc/kpageflags bs=$((8 * pages)) skip="$block" count=1 2>/dev/null |
-		od -A n -v -t x8 | awk -v pages="$pages" '
-		function bit(flags, n,   digit) {
-			digit = substr(flags, length(flags) - int(n / 4), 1)
-			digit = index("0123456789abcdef", digit) - 1
-			return int(digit / substr("1248", n % 4 + 1, 1)) % 2
-		}
-		{
-			for (i = 1; i <= NF; i++) {
-				if (!($i in kind))
-					kind[$i] = bit($i, 10) ? "free" :
-						   bit($i, 20) || bit($i, 23) || bit($i, 32) ?
-						   "bad" : "used"
-				count[kind[$i]]++
-			}
-		}
-		END {
-			print "# " count["free"] + 0 " pages are free, " count["used"] + 0 \
-				" used, " count["bad"] + 0 " absent, offline or reserved"
-			exit count["free"] + count["used"] != pages || count["free"] < pages / 2
-		}'
-}
-
-is_one_job()
-{
-	ktap_print_msg "threads of jobs: $threads"
-	[ "$(echo "$threads" | grep -c .)" = 1 ]
 }
 
 is_several_threads()
@@ -243,17 +154,11 @@ clean_up()
 
 ktap_print_header
 
-[ "$(id -u)" = 0 ] || skip "requires root"
-[ -e "$MEMORY/block_size_bytes" ] || skip "requires CONFIG_MEMORY_HOTREMOVE"
-[ -e /proc/kpageflags ] || skip "requires CONFIG_PROC_PAGE_MONITOR"
-[ -d /sys/kernel/debug/kunit ] || mount -t debugfs nodev /sys/kernel/debug 2>/dev/null
-[ -e "$SUITE/run" ] || skip "requires CONFIG_MM_INIT_KUNIT_TEST"
+need_memory_blocks
 trap clean_up EXIT
 trace_scans || skip "requires CONFIG_FUNCTION_TRACER"
 trace_jobs || skip "requires CONFIG_PADATA"
 
-block_size=$((0x$(cat "$MEMORY/block_size_bytes")))
-pages=$((block_size / $(page_size)))
 pageblock=$(sed -n '/^Pages per block/{s/.*: *//p;q}' /proc/pagetypeinfo)
 max_scans=$((pages / pageblock))
 
