@@ -4,6 +4,8 @@
 
 def pair($what): "\(.unpatched[$what]) → \(.patched[$what]) (\(.ratio[$what]))";
 
+def both($what): "\(.unpatched[$what]) → \(.patched[$what])";
+
 . as $all |
 "Maps and unmaps of \(.mib) MiB by iommufd, unpatched → patched (ratio); 2 CPUs for the gain of two",
 "threads of user space with ioctls of their own (\(.date), \(.machine), load before and after \(.load), commit \(.commit)):",
@@ -14,6 +16,13 @@ def pair($what): "\(.unpatched[$what]) → \(.patched[$what]) (\(.ratio[$what]))
 	($all.last_references[] | select(.name == $name)) as $last |
 	($all.times[] | select(.name == $name).patched) as $t |
 	"| \(.name) | \(.runs) | \(pair("map")) | \(pair("unmap")) | \($last | pair("unmap")) | \($t.map.gain.median)x | \($t.unmap.gain.median)x |"),
+"",
+"The same memory by the ioctls of VFIO's type 1, behind an emulated IOMMU of Intel, instructions of a page,",
+"unpatched → patched:",
+"",
+"| memory | vfio_iommu_type1: map | unmap | iommufd, opened as container: map | unmap |",
+"|---|---|---|---|---|",
+(.containers[] | "| \(.name) | \(.type1 | both("map")) | \(.type1 | both("unmap")) | \(.compatible | both("map")) | \(.compatible | both("unmap")) |"),
 "",
 "Memory that the map has to allocate first, ns of a page, and two threads against one:",
 "",

@@ -42,6 +42,13 @@ def compare: . as $samples | by(.name) | map(.name as $name | $samples | map(sel
 ($instructions | map(select(.last)) | compare) as $last |
 ($instructions | map(select(.name | startswith("small, ")) | .name |= ltrimstr("small, ")) | compare) as $small |
 
+# The same ioctls, by type 1 and by iommufd
+($all | map(select((.what == "type1" or .what == "compatible") and .round == 2 and .threads == 1)) | . as $s |
+	by(.name) | map(.name as $name | { name: $name } +
+		([("type1", "compatible") as $what | { key: $what, value: ($s |
+			map(select(.name == $name and .what == $what)) | { unpatched: pair("unpatched"), patched: pair("patched") }) }] |
+		 from_entries))) as $containers |
+
 # One thread and two are neighbours
 def gain($samples; $what):
 	($samples | map(select(.threads == 1)[$what])) as $one |
@@ -73,7 +80,7 @@ def kernels(f): [("unpatched", "patched") as $kernel | { key: $kernel, value: ($
   unit: "instructions of a page of 4 KiB; ns of a page",
   kind: "instructions by -icount, one CPU, interrupts included; times are emulated, 2 CPUs: compare within this file only",
   machine: $machine, load: $load, base: $base, commit: $commit, date: $date, mib: ($mib | tonumber),
-  instructions: $pages, last_references: $last, small: $small, times: $times, fresh: $fresh, waits: $waits,
+  instructions: $pages, containers: $containers, last_references: $last, small: $small, times: $times, fresh: $fresh, waits: $waits,
   goals: (
 	($pages | map(select(.name | test("THP|hugetlb")) | {
 		key: "\(.name): unmap, instructions against unpatched",

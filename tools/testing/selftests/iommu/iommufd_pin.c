@@ -4,10 +4,13 @@
  * translate to its page, and nothing may stay pinned, whether the map succeeds,
  * fails or is killed.
  *
- *	iommufd_pin [-b] [-d DEVICE] [-e] [-m MIB] [-r ROUNDS]
+ *	iommufd_pin [-b [-c CONTAINER]] [-d DEVICE] [-e] [-m MIB] [-r ROUNDS]
  *
  * -b measures instead: nanoseconds for each page that is mapped and unmapped,
- * by 1 and 2 threads, each with a piece of the memory and its own ioctls.
+ * by 1 and 2 threads, each with a piece of the memory and its own ioctls.  With -c
+ * it uses the ioctls of VFIO's type 1 instead, and CONTAINER (/dev/vfio/vfio, or
+ * /dev/iommu, which understands them, too) with the PCI device
+ * $VFIO_SELFTESTS_BDF.
  *
  * DEVICE is the character device of a PCI device that is bound to vfio-pci in
  * no-IOMMU mode (vfio.enable_unsafe_noiommu_mode=1).  Its page table is used by
@@ -22,6 +25,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -83,6 +87,10 @@ struct memory {
 static const char *device_path = "/dev/vfio/devices/noiommu-vfio0";
 static int iommu_fd, device_fd;
 static __u32 ioas_id, device_id;
+
+/* With the ioctls of type 1 */
+static const char *container_path;
+static int container_fd;
 
 /* The mock device, and what it is attached to */
 static bool mock;
@@ -268,6 +276,30 @@ static void memory_destroy(struct memory *mem)
 	free(mem->pfns);
 }
 
+static int container_map(const void *start, __u64 iova, size_t len)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)start,
+		.iova = iova,
+		.size = len,
+	};
+
+	return ioctl(container_fd, VFIO_IOMMU_MAP_DMA, &map);
+}
+
+static int container_unmap(__u64 iova, __u64 len)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = iova,
+		.size = len,
+	};
+
+	return ioctl(container_fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
+}
+
 static int map_user(const void *start, __u64 iova, size_t len)
 {
 	struct iommu_ioas_map map = {
@@ -296,6 +328,8 @@ static int map_piece(const struct memory *mem, size_t offset, size_t len)
 		.iova = IOVA + offset,
 	};
 
+	if (container_path)
+		return container_map(mem->start + offset, IOVA + offset, len);
 	if (mem->fd < 0)
 		return map_user(mem->start + offset, IOVA + offset, len);
 	return ioctl(iommu_fd, IOMMU_IOAS_MAP_FILE, &map);
@@ -315,6 +349,8 @@ static int unmap(__u64 iova, __u64 len)
 
 static int unmap_piece(const struct memory *mem, size_t offset, size_t len)
 {
+	if (container_path)
+		return container_unmap(IOVA + offset, len);
 	return unmap(IOVA + offset, len);
 }
 
@@ -428,6 +464,36 @@ static int mock_ioctl(struct iommu_test_cmd *cmd, int op, __u32 id)
 	cmd->op = op;
 	cmd->id = id;
 	return ioctl(iommu_fd, IOMMU_TEST_CMD, cmd);
+}
+
+static void container_open(void)
+{
+	const char *bdf = getenv("VFIO_SELFTESTS_BDF");
+	char path[PATH_MAX], group[PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	if (!bdf)
+		ksft_exit_fail_msg("VFIO_SELFTESTS_BDF is not set\n");
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	len = readlink(path, group, sizeof(group) - 1);
+	if (len < 0)
+		die(path);
+	group[len] = 0;
+	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(group, '/'));
+	fd = open(path, O_RDWR);
+	if (fd < 0)
+		die(path);
+	container_fd = open(container_path, O_RDWR);
+	if (container_fd < 0)
+		die(container_path);
+	if (ioctl(fd, VFIO_GROUP_SET_CONTAINER, &container_fd) ||
+	    ioctl(container_fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		die("the container's IOMMU");
+	/* From here on a domain exists */
+	device_fd = ioctl(fd, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	if (device_fd < 0)
+		die("VFIO_GROUP_GET_DEVICE_FD");
 }
 
 static void bind_device(void)
@@ -1111,10 +1177,13 @@ int main(int argc, char **argv)
 	int opt, rounds = 16, nr_tests = 11;
 	bool bench = false;
 
-	while ((opt = getopt(argc, argv, "bd:em:r:")) != -1) {
+	while ((opt = getopt(argc, argv, "bc:d:em:r:")) != -1) {
 		switch (opt) {
 		case 'b':
 			bench = true;
+			break;
+		case 'c':
+			container_path = optarg;
 			break;
 		case 'd':
 			device_path = optarg;
@@ -1129,17 +1198,23 @@ int main(int argc, char **argv)
 			rounds = strtol(optarg, NULL, 0);
 			break;
 		default:
-			fprintf(stderr, "usage: %s [-b] [-d DEVICE] [-e] [-m MIB] [-r ROUNDS]\n",
+			fprintf(stderr, "usage: %s [-b [-c CONTAINER]] [-d DEVICE] [-e] [-m MIB] [-r ROUNDS]\n",
 				argv[0]);
 			return 1;
 		}
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (bench) {
-		bind_device();
-		attach(ioas_id);
+		if (container_path) {
+			container_open();
+		} else {
+			bind_device();
+			attach(ioas_id);
+		}
 		for (i = 0; i < ARRAY_SIZE(kinds); i++)
 			measure(&kinds[i], size, rounds);
+		if (container_path)
+			return 0;
 		measure_waits(&kinds[0], size, rounds, true);
 		measure_waits(&kinds[0], size, rounds, false);
 		measure_small(size);
