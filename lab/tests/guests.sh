@@ -425,7 +425,7 @@ memory_device() { # CONFIG GUEST
 		boot "$label" "$2" "$1" 2 \
 			"kunit.filter_glob=mm_init* memory_hotplug.memmap_on_memory=$setting TEST=padata:memory_device.sh"
 		require_each "$label" <<-END
-			online: one job for each block$
+			online: one job for each part of a block$
 			offline: zones as before$
 			ejected: the zones are what the kernel assumes$
 		END
