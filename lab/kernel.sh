@@ -3,8 +3,8 @@
 #
 # make kernel CONFIG=qemu [SERIES=none]: configure and build into build/BASE/CONFIG
 # (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b merges
-# the fragments common (except for tiny), a and a-b, arm64 also qemu; an option that does
-# not stick is an error.
+# the fragments common (except for tiny), a and a-b, arm64 also qemu, each followed by the one
+# of that name in configs/BASE, if there is one; an option that does not stick is an error.
 #
 # Every source folder is called linux and stands beside its object folders: so ccache
 # sees the same names, and a second source costs only what differs.
@@ -36,9 +36,15 @@ fragments() { # CONFIG
 	*-*) fragments "${1%-*}" ;;
 	tiny) ;;
 	arm64) fragments qemu ;;
-	*) echo "$LAB/configs/common.config" ;;
+	*) fragment common ;;
 	esac
+	fragment "$1"
+}
+
+# A fragment, and what differs on this base
+fragment() { # NAME
 	echo "$LAB/configs/$1.config"
+	[ ! -f "$LAB/configs/$BASE/$1.config" ] || echo "$LAB/configs/$BASE/$1.config"
 }
 
 check_arguments() {
