@@ -40,6 +40,15 @@ test_option_that_does_not_stick_is_named() {
 	kernel CONFIG=uml-odd TARGETS=prepare
 }
 
+# The fragment of the base has the last word
+test_fragment_of_the_base() {
+	make_copy
+	mkdir -p "$T/p/lab/configs/$BASE"
+	echo 'CONFIG_NUMA=y' >"$T/p/lab/configs/uml-odd.config"
+	echo 'CONFIG_NUMA=n' >"$T/p/lab/configs/$BASE/uml-odd.config"
+	kernel CONFIG=uml-odd TARGETS=prepare
+}
+
 # Without root and sudo it says what to do
 test_setup_without_root_says_what_to_run() {
 	make_copy
