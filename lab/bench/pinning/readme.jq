@@ -17,13 +17,15 @@ def both($what): "\(.unpatched[$what]) → \(.patched[$what])";
 	($all.times[] | select(.name == $name).patched) as $t |
 	"| \(.name) | \(.runs) | \(pair("map")) | \(pair("unmap")) | \($last | pair("unmap")) | \($t.map.gain.median)x | \($t.unmap.gain.median)x |"),
 "",
+(if .containers then
 "The same memory by the ioctls of VFIO's type 1, behind an emulated IOMMU of Intel, instructions of a page,",
 "unpatched → patched:",
 "",
 "| memory | vfio_iommu_type1: map | unmap | iommufd, opened as container: map | unmap |",
 "|---|---|---|---|---|",
 (.containers[] | "| \(.name) | \(.type1 | both("map")) | \(.type1 | both("unmap")) | \(.compatible | both("map")) | \(.compatible | both("unmap")) |"),
-"",
+""
+else empty end),
 "Memory that the map has to allocate first, ns of a page, and two threads against one:",
 "",
 "| memory | unpatched | two | patched | two |",

@@ -11,7 +11,7 @@ def pair($what): "\($what) \(.unpatched[$what]) -> \(.patched[$what]) (\(.ratio[
 "Instructions of a call:",
 (.small[] | "  \(.name): \(pair("map")), \(pair("unmap"))"),
 "By the ioctls of type 1, behind an IOMMU:",
-(.containers[] | . as $c | ("type1", "compatible") as $w | $c[$w] |
+((.containers // [])[] | . as $c | ("type1", "compatible") as $w | $c[$w] |
 	"  \($c.name), \($w): map \(.unpatched.map) -> \(.patched.map), unmap \(.unpatched.unmap) -> \(.patched.unmap)"),
 "Two threads of user space against one, times:",
 (.times[] | . as $t | ("unpatched", "patched") as $k | $t[$k] |
