@@ -8,7 +8,9 @@
 #include <linux/align.h>
 #include <linux/bitops.h>
 #include <linux/memory_hotplug.h>
+#include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/pageblock-flags.h>
 
 #include "../mm_init.h"
 
