@@ -110,6 +110,7 @@ run_part static - "$LAB/tests/static.sh"
 run_part lab-model - "$LAB/tests/lab-model.sh"
 run_part spin - "$LAB/tests/spin.sh"
 run_part uml uml "$LAB/tests/guests.sh" uml
+run_part base-6.12 - env BASE=6.12 "$LAB/tests/base.sh"
 if [ "$mode" != fast ]; then
 	run_part lab-series uml "$LAB/tests/lab-series.sh"
 	run_part lab-kernel uml "$LAB/tests/lab-kernel.sh"
@@ -132,6 +133,7 @@ if [ "$mode" = all ]; then
 	run_part qemu-pin-test qemu-pin-test "$LAB/tests/guests.sh" qemu-pin-test
 	run_part arm64 - "$LAB/tests/guests.sh" arm64
 	run_part arm64-64k - "$LAB/tests/guests.sh" arm64-64k
+	run_part base-6.12-guests - env BASE=6.12 "$LAB/tests/base.sh" guests
 	run_part outcome - "$LAB/tests/outcome.sh"
 	run_part suites - "$LAB/tests/suites.sh"
 	run_part matrix - "$LAB/tests/matrix.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # guests.sh uml|uml-up|uml-lockdep|qemu|qpw|qemu-bench|qemu-debug|qemu-debug-long|qemu-rt|
-# qemu-kcsan|qemu-pin|qemu-pin-test|arm64|arm64-64k: boot the patched kernel and run its KUnit
+# qemu-kcsan|qemu-pin|qemu-pin-test|arm64|arm64-64k|base: boot the patched kernel and run its KUnit
 # suites and kselftests. Each of their tests is a line here, and so is the verdict on each
 # guest.
 
@@ -814,8 +814,28 @@ qemu-pin() {
 	vfio 'qemu-pin vfio' qemu-pin
 }
 
+# Another base than 7.3: BASE=
+base() {
+	local guest label="base $BASE"
+
+	CONFIG=qemu "$LAB/kernel.sh" >&2
+	guest=$(kselftest_guest qemu)
+	boot "$label" "$guest" qemu 4
+	require_each "$label" <<-END
+		padata_mt.pmt_test_fanout
+		qpw
+		zone_device_init
+		lru_drain
+		no node used more threads than allowed$
+		helpers keep to the quota of the group$
+		helpers charge memory to the caller.s group
+		unloading is safe while helpers leave
+	END
+}
+
 mkdir -p "$LOG"
 case $1 in
+base) base ;;
 uml) uml ;;
 uml-up) uml-up ;;
 uml-lockdep) uml-lockdep ;;
