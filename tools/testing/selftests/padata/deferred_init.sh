@@ -171,18 +171,24 @@ lists()
 	done
 }
 
-# The same as the kernel counts them, and "spanned present managed" of each zone
+# The same as the kernel counts them, and "spanned present managed" of each zone.  Older
+# kernels do not count blocks.
 counted()
 {
 	awk '
-		/^Node/ { sub(",", "", $2); zone = $2 " " $4 }
+		function show() {
+			if (managed)
+				print zone, free, blocks, spanned, present, managed
+			managed = 0
+			blocks = "-"
+		}
+		/^Node/ { show(); sub(",", "", $2); zone = $2 " " $4 }
 		$1 == "pages" && $2 == "free" { free = $3 }
 		/^ *spanned/ { spanned = $2 }
 		/^ *present/ { present = $2 }
 		/^ *managed/ { managed = $2 }
-		$1 == "nr_free_pages_blocks" && managed {
-			print zone, free, $2, spanned, present, managed
-		}' /proc/zoneinfo
+		$1 == "nr_free_pages_blocks" { blocks = $2 }
+		END { show() }' /proc/zoneinfo
 }
 
 # The zones that have more or less on their lists than the kernel counts.  Other
@@ -196,7 +202,7 @@ wrong_zones()
 		{
 			off = free[$1, $2] - $3
 			if (!(($1, $2) in free) || off > 512 || off < -512 ||
-			    blocks[$1, $2] != $4)
+			    blocks[$1, $2] != "-" && blocks[$1, $2] != $4)
 				print "node " $1 " " $2 ": counted " free[$1, $2] \
 				      " " blocks[$1, $2] ", listed " $3 " " $4
 		}'
