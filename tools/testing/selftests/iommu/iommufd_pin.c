@@ -421,7 +421,7 @@ static __u64 run(int (*op)(const struct memory *, size_t, size_t),
  * read.  See https://www.qemu.org/docs/master/specs/edu.html
  */
 static bool edu;
-static volatile __u64 *edu_dma_registers, *edu_copy;
+static __u64 *edu_dma_registers, *edu_copy;
 
 #define EDU_DMA_REGISTERS	0x80
 #define EDU_DMA_TO_MEMORY	2
@@ -602,15 +602,26 @@ static __u64 contiguous(const struct memory *mem, size_t page, int nr_pieces,
 	return (i - page) * PAGE;
 }
 
+/* The device reads and writes, too */
+static void device_write(__u64 *at, __u64 value)
+{
+	__atomic_store_n(at, value, __ATOMIC_SEQ_CST);
+}
+
+static __u64 device_read(__u64 *at)
+{
+	return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+}
+
 static void edu_dma(__u64 src, __u64 dst, __u64 direction)
 {
 	__u64 start = now();
 
-	edu_dma_registers[0] = src;
-	edu_dma_registers[1] = dst;
-	edu_dma_registers[2] = sizeof(*edu_copy);
-	edu_dma_registers[3] = direction | EDU_DMA_RUN;
-	while (edu_dma_registers[3] & EDU_DMA_RUN) {
+	device_write(&edu_dma_registers[0], src);
+	device_write(&edu_dma_registers[1], dst);
+	device_write(&edu_dma_registers[2], sizeof(*edu_copy));
+	device_write(&edu_dma_registers[3], direction | EDU_DMA_RUN);
+	while (device_read(&edu_dma_registers[3]) & EDU_DMA_RUN) {
 		if (now() - start > 30000000000ULL)
 			ksft_exit_fail_msg("no DMA by the device within 30 s\n");
 		usleep(1000);
@@ -619,16 +630,16 @@ static void edu_dma(__u64 src, __u64 dst, __u64 direction)
 
 static bool edu_reads(struct memory *mem, size_t page)
 {
-	volatile __u64 *at = (__u64 *)(mem->start + page * PAGE);
+	__u64 want = now();
 
-	*at = now();
-	*edu_copy = ~*at;
+	device_write((__u64 *)(mem->start + page * PAGE), want);
+	device_write(edu_copy, ~want);
 	edu_dma(IOVA + page * PAGE, EDU_BUFFER, 0);
 	edu_dma(EDU_BUFFER, EDU_COPY_IOVA, EDU_DMA_TO_MEMORY);
-	if (*edu_copy == *at)
+	if (device_read(edu_copy) == want)
 		return true;
 	ksft_print_msg("page %zu: the device has read %llx, not %llx\n", page,
-		       (long long)*edu_copy, (long long)*at);
+		       (long long)device_read(edu_copy), (long long)want);
 	return false;
 }
 
@@ -637,7 +648,7 @@ static bool edu_translations_are_right(struct memory *mem)
 	size_t i, nr = nr_pages(mem);
 	bool right = true;
 
-	if (map_user((void *)edu_copy, EDU_COPY_IOVA, PAGE))
+	if (map_user(edu_copy, EDU_COPY_IOVA, PAGE))
 		die("map");
 	for (i = 0; i < EDU_SAMPLES; i++)
 		right &= edu_reads(mem, (nr - 1) * i / (EDU_SAMPLES - 1));
@@ -1198,7 +1209,7 @@ int main(int argc, char **argv)
 			rounds = strtol(optarg, NULL, 0);
 			break;
 		default:
-			fprintf(stderr, "usage: %s [-b [-c CONTAINER]] [-d DEVICE] [-e] [-m MIB] [-r ROUNDS]\n",
+			fprintf(stderr, "usage: %s [-b [-c PATH]] [-d PATH] [-e] [-m MIB] [-r N]\n",
 				argv[0]);
 			return 1;
 		}

@@ -22,7 +22,8 @@ offline_blocks()
 {
 	for block in "$MEMORY"/memory[0-9]*; do
 		[ -e "$block/firmware_node/eject" ] || continue
-		echo "$(readlink -f "$block/firmware_node") ${block##*/memory} $(cat "$block/state")"
+		device=$(readlink -f "$block/firmware_node")
+		echo "$device ${block##*/memory} $(cat "$block/state")"
 	done | sort -k 1,1 -k 2n | awk '
 		$3 != "offline" { online[$1] }
 		{ numbers[$1] = numbers[$1] " " $2; if (!seen[$1]++) devices[++n] = $1 }
