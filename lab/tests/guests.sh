@@ -824,7 +824,7 @@ base() {
 	cp -r "$LAB/guest/kselftest/." "$guest"
 	boot "$label" "$guest" qemu 4
 	require_each "$label" <<-END
-		padata_mt.pmt_test_fanout
+		padata_mt
 		qpw
 		zone_device_init
 		lru_drain
