@@ -20,12 +20,6 @@ on_exit "rm -rf '$guest'"
 printf '#!/bin/sh\n' >"$guest/run"
 chmod +x "$guest/run"
 
-# Objects that the series has touched so far; *_rt.c is for PREEMPT_RT
-objects_of() { # COMMIT
-	in_tree diff --name-only --no-renames --diff-filter=d "$base" "$1" -- '*.c' |
-		sed -n '\,^tools/\|_rt\.c$,!s/c$/o/p' | paste -sd' ' -
-}
-
 # Suites of the whole files in lib/, which all kernels can run
 suites_of() { # COMMIT
 	local file
@@ -48,7 +42,7 @@ try() { # COMMIT
 		ktap_leaves "$LOG/bisect.console" "$LOG/bisect.output" | sed '/# SKIP/d' |
 			has "^ok $suite\." || die "the KUnit suite $suite did not run"
 	done
-	objects=$(objects_of "$1")
+	objects=$(objects_of "$base" "$1")
 	[ -z "$objects" ] ||
 		CONFIG=qemu SRC=$source OUT=$ROOM/bisect/qemu TARGETS=$objects "$LAB/kernel.sh"
 }

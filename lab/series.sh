@@ -211,3 +211,17 @@ checkout_apart() { # FOLDER COMMIT
 
 # Files that are new between two commits
 whole_files_of() { in_tree diff --name-only --no-renames --diff-filter=A "$1" "$2"; }
+
+# What the commits between touch, as objects, whether they are enabled or not; *_rt.c is for
+# PREEMPT_RT. A file that another one includes is compiled with that.
+objects_of() { # BASE COMMIT
+	local file by
+
+	in_tree diff --name-only --no-renames --diff-filter=d "$1" "$2" -- '*.c' |
+		sed '\,^tools/\|_rt\.c$,d' | while read -r file; do
+		by=$(in_tree grep -l "^# *include \"${file##*/}\"" "$2" -- ":(glob)${file%/*}/*.c" |
+			sed -n '1s/^[^:]*://p') || true
+		by=${by:-$file}
+		echo "${by%c}o"
+	done | sort -u | paste -sd' ' -
+}

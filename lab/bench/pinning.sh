@@ -58,11 +58,11 @@ boot_bench() { # KERNEL WHAT CPUS MIB ROUNDS [arguments of QEMU] [of the program
 # Behind an emulated IOMMU: what users of VFIO's type 1 gain if they open /dev/iommu instead
 count_containers() { # KERNEL
 	local kernel=$1 options='-machine q35 -device intel-iommu -icount shift=0,sleep=off'
-	local unsafe='vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1'
+	local parameters='intel_iommu=on vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1'
 	local -x ACCEL=tcg,thread=single
 
-	boot_bench "$kernel" type1 1 $CONTAINED 2 "$options" ,-c,/dev/vfio/vfio "intel_iommu=on $unsafe"
-	boot_bench "$kernel" compatible 1 $CONTAINED 2 "$options" ,-c,/dev/iommu "intel_iommu=on $unsafe"
+	boot_bench "$kernel" type1 1 $CONTAINED 2 "$options" ,-c,/dev/vfio/vfio "$parameters"
+	boot_bench "$kernel" compatible 1 $CONTAINED 2 "$options" ,-c,/dev/iommu "$parameters"
 }
 
 run_all() {

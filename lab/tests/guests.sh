@@ -30,10 +30,10 @@ idle_guest() {
 
 # A guest with the kselftests of ours, and the module they use, run as `make kselftest`
 # would run them
-kselftest_guest() { # CONFIG
+kselftest_guest() { # CONFIG [COLLECTIONS]
 	local guest=$scratch/kselftest
 
-	install_kselftests 'padata qpw' "$1" "$guest/kselftest"
+	install_kselftests "${2:-padata qpw}" "$1" "$guest/kselftest"
 	cp -r "$LAB/guest/kselftest/." "$guest"
 	echo "$guest"
 }
@@ -768,19 +768,20 @@ iommu() { # LABEL CONFIG PROGRAM [ARGUMENTS]
 # need more than half of the 30 s that a test may take.
 vfio() { # LABEL CONFIG
 	local guest mode
+	local common='kunit.autorun=0 intel_iommu=on iommufd.allow_unsafe_interrupts=1'
 	local -x MEM=4G TIMEOUT=1800
 	local -x QEMU_ARGS='-machine q35 -device intel-iommu -device edu,dma_mask=0xffffffffffffffff'
 
 	guest=$(pin_guest "$2")
 	boot "$1" "$guest" "$2" 2 \
-		"kunit.autorun=0 intel_iommu=on vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1 hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=8 PIN=vfio/vfio_dma_mapping_test,vfio/vfio_dma_mapping_mmio_test,vfio/vfio_pci_driver_test ARGS=-T,mix_and_match"
+		"$common vfio_iommu_type1.allow_unsafe_interrupts=1 hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=8 PIN=vfio/vfio_dma_mapping_test,vfio/vfio_dma_mapping_mmio_test,vfio/vfio_pci_driver_test ARGS=-T,mix_and_match"
 	for mode in vfio_type1_iommu vfio_type1v2_iommu iommufd_compat_type1 \
 		iommufd_compat_type1v2 iommufd; do
 		require "$1" "vfio_dma_mapping_test.${mode}_anonymous_hugetlb_1gb.dma_map_unmap"
 		require "$1" "vfio_pci_driver_test.$mode.memcpy_success"
 	done
 	boot "$1 pin" "$guest" "$2" 2 \
-		"kunit.autorun=0 intel_iommu=on iommufd.allow_unsafe_interrupts=1 hugepages=160 PIN=iommu/iommufd_pin ARGS=-e,-d,/dev/vfio/devices/vfio0,-m,64,-r,8"
+		"$common hugepages=160 PIN=iommu/iommufd_pin ARGS=-e,-d,/dev/vfio/devices/vfio0,-m,64,-r,8"
 	require_each "$1 pin" <<-END
 		each IOVA translates to its page
 		pages are pinned once for all domains$
@@ -819,9 +820,7 @@ base() {
 	local guest label="base $BASE"
 
 	CONFIG=qemu "$LAB/kernel.sh" >&2
-	guest=$scratch/base
-	install_kselftests padata qemu "$guest/kselftest"
-	cp -r "$LAB/guest/kselftest/." "$guest"
+	guest=$(kselftest_guest qemu padata)
 	boot "$label" "$guest" qemu 4
 	require_each "$label" <<-END
 		padata_mt

@@ -2,9 +2,8 @@
 #
 # results/pinning.json for the README
 
-def pair($what): "\(.unpatched[$what]) → \(.patched[$what]) (\(.ratio[$what]))";
-
 def both($what): "\(.unpatched[$what]) → \(.patched[$what])";
+def pair($what): "\(both($what)) (\(.ratio[$what]))";
 
 . as $all |
 "Maps and unmaps of \(.mib) MiB by iommufd, unpatched → patched (ratio); 2 CPUs for the gain of two",

@@ -43,11 +43,9 @@ def compare: . as $samples | by(.name) | map(.name as $name | $samples | map(sel
 ($instructions | map(select(.name | startswith("small, ")) | .name |= ltrimstr("small, ")) | compare) as $small |
 
 # The same ioctls, by type 1 and by iommufd
-($all | map(select((.what == "type1" or .what == "compatible") and .round == 2 and .threads == 1)) | . as $s |
-	by(.name) | map(.name as $name | { name: $name } +
-		([("type1", "compatible") as $what | { key: $what, value: ($s |
-			map(select(.name == $name and .what == $what)) | { unpatched: pair("unpatched"), patched: pair("patched") }) }] |
-		 from_entries))) as $containers |
+def container($what): $all | map(select(.what == $what and .round == 2 and .threads == 1)) | compare;
+([container("type1"), container("compatible")] | transpose |
+	map({ name: .[0].name, type1: .[0], compatible: .[1] })) as $containers |
 
 # One thread and two are neighbours
 def gain($samples; $what):

@@ -11,11 +11,8 @@
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 
-DIR=$(dirname "$0")
-# shellcheck source=/dev/null
-. "$DIR"/../kselftest/ktap_helpers.sh
 # shellcheck source=memory_lib.sh
-. "$DIR"/memory_lib.sh
+. "$(dirname "$0")"/memory_lib.sh
 
 # The numbers of the blocks of the first device all of whose memory is offline, in order
 offline_blocks()
@@ -46,9 +43,9 @@ set_states()
 
 has_more_pages()
 {
-	now=$(awk '/MemTotal/ { print $2 }' /proc/meminfo)
-	ktap_print_msg "$((now - total)) of $((nr_blocks * block_size / 1024)) kB are online"
-	[ $((now - total)) -gt $((nr_blocks * (block_size / 10240) * 9)) ]
+	more=$(($(total "$(sizes)") - $(total "$before")))
+	ktap_print_msg "$more of $((nr_blocks * block_size / 1024)) kB are online"
+	[ "$more" -gt $((nr_blocks * (block_size / 10240) * 9)) ]
 }
 
 each_block_has_free_pages()
@@ -65,13 +62,6 @@ count_parts()
 	Y | force) echo $((2 * nr_blocks)) ;;
 	*) echo "$nr_blocks" ;;
 	esac
-}
-
-is_one_job_per_part()
-{
-	jobs=$(echo "$threads" | grep -c .)
-	ktap_print_msg "$jobs jobs for $(count_parts) parts of blocks"
-	[ "$jobs" = "$(count_parts)" ]
 }
 
 free_movable()
@@ -120,7 +110,7 @@ eject()
 clean_up()
 {
 	umount "$MOUNT"
-	rmdir "$MOUNT" "$JOBS"
+	rmdir "$MOUNT" "$TRACE"
 } 2>/dev/null
 
 ktap_print_header
@@ -136,13 +126,12 @@ trace_jobs || skip "requires CONFIG_PADATA"
 ktap_set_plan 12
 ktap_print_msg "$nr_blocks blocks of $((block_size >> 20)) MiB"
 before=$(sizes)
-total=$(awk '/MemTotal/ { print $2 }' /proc/meminfo)
 threads_of_jobs >/dev/null
 
 ktap_test_result "the blocks go online" set_states online_movable
 threads=$(threads_of_jobs)
 ktap_test_result "online: as many pages as the device has" has_more_pages
-ktap_test_result "online: one job for each part of a block" is_one_job_per_part
+ktap_test_result "online: one job for each part of a block" has_jobs "$(count_parts)"
 ktap_test_result "online: pages are free" each_block_has_free_pages
 ktap_test_result "online: the zones are what the kernel assumes" is_scan_right
 ktap_test_result "a file is written" use_memory

@@ -17,25 +17,22 @@
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck disable=SC2030,SC2031 # $block of a subshell is another
 
-DIR=$(dirname "$0")
-# shellcheck source=/dev/null
-. "$DIR"/../kselftest/ktap_helpers.sh
 # shellcheck source=memory_lib.sh
-. "$DIR"/memory_lib.sh
+. "$(dirname "$0")"/memory_lib.sh
 
-TRACE=$TRACEFS/instances/memory_hotplug
+SCANS=$TRACEFS/instances/memory_scans
 SCAN=__pageblock_pfn_to_page	# called for each pageblock
 
 trace_scans()
 {
-	mkdir "$TRACE" && echo "$SCAN" >"$TRACE/set_ftrace_filter" &&
-		echo function >"$TRACE/current_tracer"
+	mkdir "$SCANS" && echo "$SCAN" >"$SCANS/set_ftrace_filter" &&
+		echo function >"$SCANS/current_tracer"
 } 2>/dev/null
 
 # The number of calls, including those that the buffer had no room for
 count_scans()
 {
-	cat "$TRACE"/per_cpu/cpu*/stats |
+	cat "$SCANS"/per_cpu/cpu*/stats |
 		awk '/^(entries|overrun):/ { calls += $2 } END { print calls + 0 }'
 }
 
@@ -80,15 +77,14 @@ has_small_holes()
 
 has_fewer_pages()
 {
-	kept=$(echo "$before" | awk '/MemTotal/ { print $2 }')
-	left=$(awk '/MemTotal/ { print $2 }' /proc/meminfo)
-	ktap_print_msg "$((kept - left)) of $((block_size / 1024)) kB went offline"
-	[ $((kept - left)) -gt 0 ] && [ $((kept - left)) -le $((block_size / 1024)) ]
+	gone=$(($(total "$before") - $(total "$(sizes)")))
+	ktap_print_msg "$gone of $((block_size / 1024)) kB went offline"
+	[ "$gone" -gt 0 ] && [ "$gone" -le $((block_size / 1024)) ]
 }
 
 is_several_threads()
 {
-	is_one_job && [ "$threads" -gt 1 ]
+	has_jobs 1 && [ "$threads" -gt 1 ]
 }
 
 few_scans()
@@ -123,7 +119,7 @@ test_new_pages()
 {
 	threads=$(threads_of_jobs)
 	ktap_test_result "$1: its pages are free" has_free_pages
-	ktap_test_result "$1: one job initialises them" is_one_job
+	ktap_test_result "$1: one job initialises them" has_jobs 1
 	$test_threads "$1: several threads" is_several_threads
 }
 
@@ -148,16 +144,16 @@ test_block()
 clean_up()
 {
 	echo "$type" >"$MEMORY/memory$block/state"
-	echo nop >"$TRACE/current_tracer"
-	rmdir "$TRACE" "$JOBS"
+	echo nop >"$SCANS/current_tracer"
+	rmdir "$SCANS" "$TRACE"
 } 2>/dev/null
 
 ktap_print_header
 
 need_memory_blocks
 trap clean_up EXIT
-trace_scans || skip "requires CONFIG_FUNCTION_TRACER"
 trace_jobs || skip "requires CONFIG_PADATA"
+trace_scans || skip "requires CONFIG_FUNCTION_TRACER"
 
 pageblock=$(sed -n '/^Pages per block/{s/.*: *//p;q}' /proc/pagetypeinfo)
 max_scans=$((pages / pageblock))

@@ -1,29 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# Memory blocks that go offline and online, for tests that have ktap_helpers.sh.  A test
-# sets $block, the number of a block, $before, the sizes of zones, and $threads, those of
-# jobs.
+# Memory blocks that go offline and online.  A test sets $block, the number of a block,
+# $before, the sizes of zones, and $threads, those of jobs.
 
 # shellcheck disable=SC2317 # the checks are called by ktap_test_result
 # shellcheck disable=SC2154 # the test sets them
 
+# shellcheck source=padata_lib.sh
+. "$(dirname "$0")"/padata_lib.sh
+
 MEMORY=/sys/devices/system/memory
 SUITE=/sys/kernel/debug/kunit/mm_init
-TRACEFS=/sys/kernel/tracing
-JOBS=$TRACEFS/instances/memory_hotplug_jobs
 INIT=memmap_init_hotplug_chunk	# the thread function
-
-skip()
-{
-	ktap_skip_all "$@"
-	exit "$KSFT_SKIP"
-}
-
-page_size()
-{
-	awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps
-}
 
 need_memory_blocks()
 {
@@ -32,21 +21,20 @@ need_memory_blocks()
 	[ -e /proc/kpageflags ] || skip "requires CONFIG_PROC_PAGE_MONITOR"
 	[ -d /sys/kernel/debug/kunit ] || mount -t debugfs nodev /sys/kernel/debug 2>/dev/null
 	[ -e "$SUITE/run" ] || skip "requires CONFIG_MM_INIT_KUNIT_TEST"
-	[ -d "$TRACEFS/instances" ] || mount -t tracefs nodev "$TRACEFS" 2>/dev/null
 	block_size=$((0x$(cat "$MEMORY/block_size_bytes")))
 	pages=$((block_size / $(page_size)))
 }
 
 trace_jobs()
 {
-	mkdir "$JOBS" && echo 1 >"$JOBS/events/padata_mt/padata_mt_job_end/enable"
-} 2>/dev/null
+	trace_into memory_jobs padata_mt/padata_mt_job_end
+}
 
 # The numbers of threads of the jobs since the last call
 threads_of_jobs()
 {
-	sed -n "s/.* fn=$INIT threads=\([0-9]*\) .*/\1/p" "$JOBS/trace"
-	echo >"$JOBS/trace"
+	sed -n "s/.* fn=$INIT threads=\([0-9]*\) .*/\1/p" "$TRACE/trace"
+	echo >"$TRACE/trace"
 }
 
 # set_state STATE: of the block, for which the kernel may need some attempts
@@ -64,6 +52,12 @@ sizes()
 {
 	awk '/^Node|^ *(spanned|present|managed|protection:)/' /proc/zoneinfo
 	grep MemTotal /proc/meminfo
+}
+
+# In kB, of what sizes() printed
+total()
+{
+	echo "$1" | awk '/MemTotal/ { print $2 }'
 }
 
 has_same_sizes()
@@ -105,8 +99,9 @@ has_free_pages()
 		}'
 }
 
-is_one_job()
+# has_jobs NUMBER
+has_jobs()
 {
-	ktap_print_msg "threads of jobs: $threads"
-	[ "$(echo "$threads" | grep -c .)" = 1 ]
+	ktap_print_msg "threads of jobs: $(echo "$threads" | tr '\n' ' ')"
+	[ "$(echo "$threads" | grep -c .)" = "$1" ]
 }

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <linux/io.h>
-#include <linux/pci_ids.h>
 
 #include <libvfio.h>
 
