@@ -9,12 +9,14 @@
 . "$(dirname "$0")/common.sh"
 . "$LAB/measure.sh"
 . "$LAB/module.sh"
+. "$LAB/bases/$BASE"
 
 export CONFIG=qemu
 ROUNDS=2
 LIMIT=${LIMIT:-4000}
 GUEST=$ROOM/demo/qpw
 ISOLATED='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
+read -ra operations <<<"${QPW_DRAINS:-flushbufs drop_caches shrink destroy mlock compact}"
 rows=(on-0 on-auto off-0 off-auto)
 
 build_guest() {
@@ -25,6 +27,7 @@ build_guest() {
 	build_module "$source" qemu "$ROOM/demo/module"
 	gcc -O2 -Wall -Wextra -static -o "$GUEST/guest" "$source/guest.c"
 	cp "$source/run" "$ROOM/demo/module/qpw_cache.ko" "$GUEST/"
+	printf '%s\n' "${operations[@]}" >"$GUEST/operations"
 }
 
 boot() { # SERVER-QPW
@@ -88,7 +91,7 @@ say_table() {
 	cat <<-END
 
 	A real-time task on an isolated CPU, never in the kernel, while the other 3 CPUs do
-	$ROUNDS rounds of 6 operations that drain the caches of all; counted from tracepoints
+	$ROUNDS rounds of ${#operations[@]} operations that drain the caches of all; counted from tracepoints
 	$(machine)
 
 	| server | qpw= | works | switches | IPIs | completed   |    slowest | by others   | hold    |
@@ -105,7 +108,7 @@ say_table() {
 	| longest of  |   on, 0  | on, auto |  off, 0  | off, auto |
 	|-------------|----------|----------|----------|-----------|
 	END
-	for operation in flushbufs drop_caches shrink destroy mlock compact; do
+	for operation in "${operations[@]}"; do
 		times "$operation"
 	done
 	echo
