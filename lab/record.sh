@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# record.sh RESULTS SUMMARY COMMIT: keep the outcome of `make check-all` in results/, with
-# the commit it was run on.
+# record.sh RESULTS SUMMARY COMMIT MISSING: keep the outcome of `make check-all` in results/,
+# with the commit it was run on, and the parts that it lacks.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/measure.sh"
@@ -13,6 +13,7 @@ mkdir -p "$TOP/results"
 	echo "commit: $3"
 	echo "date: $(date -u +%Y-%m-%d)"
 	echo "machine: $(machine)"
+	echo "parts not run: ${4:-none}"
 	echo "compiler: $(gcc --version | sed -n 1p)"
 	echo
 	cat "$1"
