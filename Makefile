@@ -7,8 +7,9 @@
 ## make check-fast static checks and KUnit on User Mode Linux: minutes
 ## make check-all  the long parts too; results are recorded in results/. Goes on where it
 ##                 was interrupted on the same commit, AGAIN=1: from the beginning.
-##                 SINCE=commit: what passed on it or later counts, too
-##                 PART="qemu-rt docs": only these parts, also of make check; not recorded
+##                 SINCE=commit: what passed on it or later counts, too, also as recorded
+##                 PART="qemu-rt docs": only these parts, also of make check; recorded
+##                 only with SINCE=
 ## make setup      install the Debian packages that are missing
 ##
 ## make tree       the kernel's source in build/7.3/linux, a commit per patch
@@ -22,6 +23,10 @@
 ## make kernel     build build/7.3/qemu; CONFIG=uml, SERIES=none (unpatched)
 ## make boot       boot it: GUEST=dir with an executable /run
 ##                 SMP=4 MEM=4G CMDLINE= TIMEOUT=300 QEMU_ARGS= EXPECT= CONFIG=qemu
+## make deb        Debian packages of the patched kernel in build/deb (INSTALL.md);
+##                 KCONFIG=file: with a configuration of your own
+## make boot-debian  boot Debian with that package, and run the lab's tests of a whole
+##                 system in it; GUEST=dir runs dir/run instead; SMP= MEM= CMDLINE= as above
 ## make torture    everything at once, then look whether something is lost:
 ##                 TORTURE_S=300 SEED= CONFIG=qemu
 ## make bench      unpatched and patched side by side: JSON and SVG
@@ -34,9 +39,9 @@ BASE ?= 7.3
 CONFIG ?= qemu
 export BASE CONFIG
 export BUILD LINUX ONTO TOPIC SERIES ASSISTED_BY SIGNOFF FORCE GUEST SMP MEM CMDLINE TIMEOUT QEMU_ARGS NAME EXPECT \
-	PART RUNS TORTURE_S SEED AGAIN SINCE
+	PART RUNS TORTURE_S SEED AGAIN SINCE KCONFIG
 
-.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot torture bench
+.PHONY: help setup run check check-fast check-all tree sync mail bisect kernel boot deb boot-debian torture bench
 .NOTPARALLEL:
 
 help:		; @sed -n 's/^## \?//p' Makefile
@@ -51,5 +56,7 @@ mail:		; @lab/mail.sh
 bisect:		; @lab/bisect.sh
 kernel:		; @lab/kernel.sh
 boot:		; @lab/kernel.sh && lab/boot.sh
+deb:		; @lab/setup.sh deb && lab/deb.sh
+boot-debian:	; @lab/setup.sh deb && lab/setup.sh debian && lab/deb.sh && lab/debian.sh
 torture: setup	; @lab/kernel.sh && lab/torture.sh
 bench: setup	; @lab/bench.sh

@@ -25,16 +25,23 @@ mirror() {
 
 apt_private() { apt-get "${apt_options[@]}" "$@"; }
 
-# Packages of the machine's own release, its backports, and other suites
-set_up_apt() { # [SUITE...]
-	local uri release suite keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+# A line for sources.list, with Debian's keys where they are installed
+source_line() { # URI SUITE
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 	[ -f "$keyring" ] || keyring=
+	echo "deb ${keyring:+[signed-by=$keyring]} $1 $2 main"
+}
+
+# Packages of the machine's own release, its backports, and other suites
+set_up_apt() { # [SUITE...]
+	local uri release suite
+
 	read -r uri release < <(mirror) ||
 		die "apt knows no Debian mirror (run apt-get update, or look at its sources)"
 	mkdir -p "$APT"/{state/lists/partial,cache/archives/partial} "$DL"
 	for suite in "$release" "$release-backports" "$@"; do
-		echo "deb ${keyring:+[signed-by=$keyring]} $uri $suite main"
+		source_line "$uri" "$suite"
 	done | sort -u >"$APT/sources.list"
 	apt_options=(-o "Dir::Etc::sourcelist=$APT/sources.list"
 		-o Dir::Etc::sourceparts=/dev/null

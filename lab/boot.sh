@@ -13,7 +13,9 @@
 # The guest's system is busybox, in /bin, /sbin and /usr; nothing else is there.
 #
 # For other commands of the lab: OUT= names another object folder, ACCEL= how to emulate,
-# DEVICES= an overlay of the device tree that arm64's board has.
+# DEVICES= an overlay of the device tree that arm64's board has, SYSTEM= a folder with
+# vmlinuz, its config, initrd.img and disk.img: what is on that disk is booted, and finds
+# GUEST on a second one.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/verdict.sh"
@@ -25,16 +27,19 @@ SMP=${SMP:-4}
 TIMEOUT=${TIMEOUT:-300}
 GUEST=${GUEST:-}
 NODES=${NODES:-1}
+SYSTEM=${SYSTEM:-}
 
-know_arch "$CONFIG"
+know_arch "${SYSTEM:+x86_64}$CONFIG"
 case $arch in
 um) image=$OUT/linux emulator='' MEM=${MEM:-512M} ;;
 arm64) image=$OUT/arch/arm64/boot/Image emulator=qemu-system-aarch64 MEM=${MEM:-4G} ;;
 *) image=$OUT/arch/x86/boot/bzImage emulator=qemu-system-x86_64 MEM=${MEM:-4G} ;;
 esac
+kconfig=$OUT/.config
+[ -z "$SYSTEM" ] || image=$SYSTEM/vmlinuz kconfig=$SYSTEM/config
 
 check_arguments() {
-	[[ $CONFIG =~ ^(uml|qemu|arm64)(-|$) && -f $LAB/configs/$CONFIG.config ]] ||
+	[[ -n $SYSTEM || ($CONFIG =~ ^(uml|qemu|arm64)(-|$) && -f $LAB/configs/$CONFIG.config) ]] ||
 		die "CONFIG=$CONFIG is no configuration; see lab/configs"
 	[[ $SMP =~ ^[1-9][0-9]{0,3}$ ]] || die "SMP=$SMP is no number of CPUs"
 	[[ $MEM =~ ^[1-9][0-9]{0,5}[MG]$ ]] || die "MEM=$MEM is no size like 512M or 4G"
@@ -52,12 +57,12 @@ check_kernel() {
 
 	[ -f "$image" ] ||
 		die "$image is not built: make kernel CONFIG=$CONFIG${SERIES:+ SERIES=none}"
-	cpus=$(sed -n 's/^CONFIG_NR_CPUS=//p' "$OUT/.config")
+	cpus=$(sed -n 's/^CONFIG_NR_CPUS=//p' "$kconfig")
 	[ "$SMP" -le "${cpus:-1}" ] || die "SMP=$SMP: this kernel is built for ${cpus:-1} CPUs"
 }
 
 check_tools() {
-	need busybox cpio "${cross}gcc" timeout ${emulator:+"$emulator"}
+	need busybox cpio "${cross}gcc" timeout ${emulator:+"$emulator"} ${SYSTEM:+mke2fs}
 	! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
 		die "missing: busybox-static (the busybox that is here needs libraries)"
 }
@@ -94,7 +99,7 @@ pack_system() {
 }
 
 pack_modules() {
-	PATH=$PATH:/usr/sbin:/sbin make -C "$OUT" ARCH=$arch CROSS_COMPILE=$cross \
+	make -C "$OUT" ARCH=$arch CROSS_COMPILE=$cross \
 		INSTALL_MOD_PATH="$tmp/modules" INSTALL_MOD_STRIP=1 modules_install \
 		>"$tmp/modules.log" 2>&1 ||
 		die "cannot install the modules of $OUT: $(tail -n1 "$tmp/modules.log")"
@@ -124,6 +129,15 @@ make_initrd() {
 	fi
 	pack "$GUEST" >"$tmp/guest" || die "GUEST=$GUEST cannot be read"
 	cat "${parts[@]}" "$tmp/guest" >"$tmp/initrd"
+}
+
+# SYSTEM's own archive, and GUEST as a disk, which has room for its folders
+make_disk() {
+	local mib
+
+	mib=$(($(du -sm "$GUEST" | cut -f1) * 5 / 4 + 16))
+	cp "$SYSTEM/initrd.img" "$tmp/initrd"
+	mke2fs -q -t ext4 -d "$GUEST" "$tmp/guest" "${mib}M" || die "GUEST=$GUEST cannot be read"
 }
 
 # User Mode Linux keeps the guest's memory in a file below TMPDIR: where is room?
@@ -173,8 +187,15 @@ memory_of() { # BOARD
 command_x86_64() {
 	parameters+=(console=ttyS0 lpj=5000000 no_timer_check tsc=reliable
 		LAB_OUTPUT=ttyS1 LAB_RESULT=ttyS2)
+	[ -z "$SYSTEM" ] || add_disks
 	command_qemu pc -cpu max,la57=off -device isa-serial,chardev=console \
 		-device isa-serial,chardev=output -device isa-serial,chardev=result,irq=7
+}
+
+add_disks() {
+	parameters+=(root=/dev/vda systemd.firstboot=off)
+	disks=(-drive "if=virtio,format=raw,snapshot=on,file=$SYSTEM/disk.img"
+		-drive "if=virtio,format=raw,read-only=on,file=$tmp/guest")
 }
 
 # neoverse-n1: a server's CPU that has LSE atomics, each of which QEMU executes as one of the
@@ -208,7 +229,7 @@ command_qemu() { # BOARD OPTION...
 		-chardev "file,id=output,path=$tmp/output"
 		-chardev "file,id=result,path=$tmp/result"
 		"${@:2}" -kernel "$image" -initrd "$tmp/initrd" -append "${parameters[*]}"
-		"${qemu_args[@]}")
+		"${disks[@]}" "${qemu_args[@]}")
 }
 
 # What the guest writes goes to plain files: they never make it wait, and what cannot
@@ -216,7 +237,7 @@ command_qemu() { # BOARD OPTION...
 # epollctl may not wait for them.) KILL at the end of its time, for a User Mode Linux
 # that is asked to end may well panic over it.
 start() {
-	local command parameters qemu_args memory
+	local command parameters qemu_args memory disks=()
 
 	read -ra parameters <<<"panic=-1 ignore_loglevel ${CMDLINE:-}"
 	read -ra qemu_args <<<"${QEMU_ARGS:-}"
@@ -287,7 +308,7 @@ check_tools
 ulimit -c 0		# User Mode Linux panics by dumping its core
 tmp=$(mktemp -d)
 on_exit "rm -rf '$tmp'"
-make_initrd
+if [ -n "$SYSTEM" ]; then make_disk; else make_initrd; fi
 run
 [ "$(<"$tmp/verdict")" = pass ] || { cat "$tmp/verdict"; exit 1; }
 say "the guest passed"

@@ -8,6 +8,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C
+PATH=$PATH:/usr/sbin:/sbin	# of users who are not root
 # what the caller was doing (a make with variables, a git hook) is not our business
 unset CDPATH MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 # shellcheck disable=SC2046 # a list

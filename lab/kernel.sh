@@ -3,8 +3,10 @@
 #
 # make kernel CONFIG=qemu [SERIES=none]: configure and build into build/BASE/CONFIG
 # (unpatched: CONFIG-base), ready for modules to be built against it. CONFIG=a-b merges
-# the fragments common (except for tiny), a and a-b, arm64 also qemu, each followed by the one
-# of that name in configs/BASE, if there is one; an option that does not stick is an error.
+# the fragments common, a and a-b, arm64 also qemu, each followed by the one of that name in
+# configs/BASE, if there is one; an option that does not stick is an error. tiny has no more
+# than its own fragment; deb adds its fragment to the kernel's defaults, and own to the file
+# KCONFIG.
 #
 # Every source folder is called linux and stands beside its object folders: so ccache
 # sees the same names, and a second source costs only what differs.
@@ -14,6 +16,7 @@
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/series.sh"
+. "$LAB/kconfig.sh"
 
 need bc bison ccache flex gcc git make openssl perl python3
 know_base
@@ -28,13 +31,18 @@ arm64*) all='Image modules' ;;
 tiny*) all=bzImage ;;
 *) all='bzImage modules' ;;
 esac
+# Packages are rarely built twice, and a quarter of the time would be ccache's
+case $CONFIG in
+deb | own) ccache='' ;;
+*) ccache='ccache ' ;;
+esac
 # shellcheck disable=SC2162 # a backslash keeps a blank
 read -a targets <<<"${FLAGS:-} ${TARGETS:-$all}"
 
 fragments() { # CONFIG
 	case $1 in
 	*-*) fragments "${1%-*}" ;;
-	tiny) ;;
+	tiny | deb | own) ;;
 	arm64) fragments qemu ;;
 	*) fragment common ;;
 	esac
@@ -77,7 +85,7 @@ kmake() {
 	CCACHE_BASEDIR=$BUILD \
 		KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
 		make -C "$SRC" O="$OUT" ARCH=$arch CROSS_COMPILE="$cross" \
-		CC="ccache ${cross}gcc" HOSTCC='ccache gcc' -j"$(($(nproc) + 1))" "$@"
+		CC="${ccache}${cross}gcc" HOSTCC="${ccache}gcc" -j"$(($(nproc) + 1))" "$@"
 }
 
 # All fragments as one; the last word on an option counts
@@ -109,9 +117,16 @@ verify_config() {
 
 configure() {
 	write_fragment
-	kmake -s KCONFIG_ALLCONFIG="$fragment" allnoconfig >"$log" 2>&1 || build_failed
+	: >"$log"
+	case $CONFIG in
+	deb) add_to_defaults "$fragment" ;;
+	own) add_to_own "$fragment" ;;
+	*) logged kmake -s KCONFIG_ALLCONFIG="$fragment" allnoconfig ;;
+	esac
 	verify_config
 }
+
+logged() { "$@" >>"$log" 2>&1 || build_failed; }
 
 build_failed() {
 	grep -E -m8 '(error:|\*\*\*|undefined reference|No space left|No rule)' "$log" >&2 ||
@@ -124,6 +139,7 @@ build_failed() {
 show_progress() { # TOTAL
 	local line built=0 next=1
 
+	[ "$1" != 0 ] || { cat >/dev/null; return; }
 	while IFS= read -r line; do
 		[[ $line =~ ^\ \ (CC|AS|HOSTCC)\  ]] || continue
 		built=$((built + 1))
@@ -133,7 +149,9 @@ show_progress() { # TOTAL
 	done
 }
 
+# Packages: make -n would pack them, and what they need is built by then
 objects_to_build() {
+	[[ ${targets[*]} != *-pkg ]] || { echo 0; return; }
 	kmake -n "${targets[@]}" 2>/dev/null | grep -cE "echo '  (CC|AS|HOSTCC) " || true
 }
 
@@ -141,9 +159,9 @@ build() {
 	local total
 
 	# what make would build can only be counted once headers are there
-	[ -e "$OUT/vmlinux" ] || kmake -s prepare >>"$log" 2>&1 || build_failed
+	[ -e "$OUT/vmlinux" ] || logged kmake -s prepare
 	total=$(objects_to_build)
-	say "building $name: $total objects"
+	[ "$total" = 0 ] || say "building $name: $total objects"
 	kmake "${targets[@]}" 2>&1 | tee -a "$log" | show_progress "$total" || build_failed
 	! grep -E 'warning:' "$log" >&2 || warn "the compiler warned; see above and $log"
 }
@@ -152,6 +170,7 @@ check_arguments
 find_source
 name=$(realpath -m --relative-to="$ROOM" "$OUT")
 log=$LOG/build-${name//\//-}.log
+[[ ${targets[*]} != *-pkg ]] || log=${log%.log}-packages.log
 fragment=$OUT/lab.config
 need_room 2500 "$ROOM" "building $name"
 mkdir -p "$OUT" "$LOG"

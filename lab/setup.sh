@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [all]: install the Debian packages in lab/packages that are missing, and for
-# `make check-all` those in lab/packages-all.
+# setup.sh [FOR]: install the Debian packages in lab/packages that are missing, and those in
+# lab/packages-FOR: what `make deb` needs, or `make check-all`, which needs all.
 
 . "$(dirname "$0")/common.sh"
 
-lists=("$LAB/packages" ${1:+"$LAB/packages-all"})
+case ${1:-} in
+'') lists=("$LAB/packages") ;;
+all) lists=("$LAB"/packages*) ;;
+*) lists=("$LAB/packages" "$LAB/packages-$1") ;;
+esac
 
 listed() { sed 's/#.*//' "${lists[@]}" | awk 'NF { print $1 }'; }
 

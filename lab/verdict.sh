@@ -60,12 +60,13 @@ ending() { # FOLDER STATUS SECONDS
 	fi
 }
 
-# Boot with these variables; the guest's verdict is a line of the tests, and the status
+# Boot with these variables, by boot.sh or what BOOT= names; the guest's verdict is a line of
+# the tests, and the status
 boot_judged() { # LABEL NAME VARIABLE=VALUE...
 	local label=$1 name=$2 verdict
 
 	rm -f "$LOG/$name".{verdict,console,output}
-	env NAME="$name" "${@:3}" "$LAB/boot.sh" >"$LOG/$name.boot" 2>&1 </dev/null || true
+	env NAME="$name" "${@:3}" "${BOOT:-$LAB/boot.sh}" >"$LOG/$name.boot" 2>&1 </dev/null || true
 	verdict=$(cat "$LOG/$name.verdict" 2>/dev/null || tail -n1 "$LOG/$name.boot")
 	if [ "$verdict" = pass ]; then
 		echo "ok $label: guest"

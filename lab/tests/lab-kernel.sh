@@ -49,6 +49,46 @@ test_fragment_of_the_base() {
 	kernel CONFIG=uml-odd TARGETS=prepare
 }
 
+# A configuration of the user's own, which must be one and have what the series needs
+test_bad_own_configuration() {
+	make_copy
+	refuses 'CONFIG=own needs KCONFIG=' kernel CONFIG=own KCONFIG=
+	refuses 'KCONFIG=/nowhere is no file' kernel CONFIG=own KCONFIG=/nowhere
+	refuses 'KCONFIG=/etc/passwd is no configuration of a kernel' \
+		kernel CONFIG=own KCONFIG=/etc/passwd
+	echo CONFIG_ARM64=y >"$T/arm64"
+	refuses 'KCONFIG=.*/arm64 is of another architecture' kernel CONFIG=own KCONFIG="$T/arm64"
+	printf '# CONFIG_%s is not set\n' SMP MODULES >"$T/up"
+	refuses 'lacks what the series needs: CONFIG_SMP=y CONFIG_MODULES=y CONFIG_CPU_ISOLATION=y CONFIG_DEFERRED_STRUCT_PAGE_INIT=y$' \
+		kernel CONFIG=own KCONFIG="$T/up"
+}
+
+# A distribution's keys are not here; everything else is taken as it is, but for QPW
+test_own_configuration() {
+	make_copy
+	cat >"$T/own" <<-'END'
+		CONFIG_SMP=y
+		CONFIG_MODULES=y
+		CONFIG_NUMA=y
+		CONFIG_DEFERRED_STRUCT_PAGE_INIT=y
+		CONFIG_CRYPTO=y
+		CONFIG_KEYS=y
+		CONFIG_ASYMMETRIC_KEY_TYPE=y
+		CONFIG_ASYMMETRIC_PUBLIC_KEY_SUBTYPE=y
+		CONFIG_X509_CERTIFICATE_PARSER=y
+		CONFIG_SYSTEM_TRUSTED_KEYRING=y
+		CONFIG_SYSTEM_TRUSTED_KEYS="debian/certs/none.pem"
+		CONFIG_HZ_100=y
+		# CONFIG_QPW is not set
+	END
+	kernel CONFIG=own LOCALVERSION= KCONFIG="$T/own" TARGETS=prepare >"$T/said" 2>&1 || { cat "$T/said"; return 1; }
+	grep -q 'CONFIG_SYSTEM_TRUSTED_KEYS is left empty: there is no debian/certs/none.pem' "$T/said"
+	grep -qx 'CONFIG_SYSTEM_TRUSTED_KEYS=""' "$T/out/.config"
+	grep -qx 'CONFIG_HZ_100=y' "$T/out/.config"
+	grep -qx 'CONFIG_QPW=y' "$T/out/.config"
+	same -padata-qpw "$(sed 's/^[0-9.]*//' "$T/out/include/config/kernel.release")"
+}
+
 # Without root and sudo it says what to do
 test_setup_without_root_says_what_to_run() {
 	make_copy
