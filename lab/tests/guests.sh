@@ -172,9 +172,6 @@ qemu-debug() {
 		'kunit.enable=0 ROUNDS=5 TEST=qpw:partition.sh,qpw:memcg.sh'
 	require 'qemu-debug partitions' 'no charge is lost when CPUs go offline and online$'
 	require 'qemu-debug partitions' 'partition with that task does not wait for it$'
-	# Struct pages are copied from a template, which is no page that can be traced
-	memory_hotplug qemu-debug "$guest" trace_event=page_ref:page_ref_set
-	memory_device qemu-debug "$guest"
 	one_cpu qemu-debug
 }
 
@@ -196,6 +193,9 @@ qemu-debug-long() {
 	bandwidth qemu-debug "$guest"
 	hugetlb_pool qemu-debug "$guest" 1
 	require 'qemu-debug hugetlb pools, HVO 1' 'allocations that fail$'
+	# Struct pages are copied from a template, which is no page that can be traced
+	memory_hotplug qemu-debug "$guest" trace_event=page_ref:page_ref_set
+	memory_device qemu-debug "$guest"
 	gigantic_pages qemu-debug "$guest"
 }
 

@@ -75,9 +75,16 @@ test_every_whole_file_is_in_a_patch() {
 # for in the same patch only, which a file of ours is not. It does not find functions that
 # macros define, as those that set the type of a page. VFIO's tests declare their drivers where
 # they list them. The tree has no history in which the commits of Fixes: could be found.
-checkpatch() {
-	(cd "$TREE"; scripts/checkpatch.pl --strict --no-signoff --quiet --no-summary \
-		--ignore FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID "$@" 2>/dev/null || true) |
+checkpatch() { # [-f] FILE...
+	local option=--patch
+
+	[ "$1" != -f ] || { option=$1; shift; }
+	# shellcheck disable=SC2016 # expanded by sh; it prints the complaints of 8 files at once
+	(cd "$TREE"; printf '%s\0' "$@" | xargs -0 -n 8 -P "$(nproc)" sh -c '
+		option=$0
+		said=$(scripts/checkpatch.pl --strict --no-signoff --quiet --no-summary \
+			--ignore FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID "$option" "$@" 2>/dev/null)
+		[ -z "$said" ] || printf "%s\n\n" "$said"' "$option" || true) |
 		awk -v RS= -v ORS='\n\n' '
 			/^CHECK: (Alignment|Lines should not end)/ && /FILE: include\/trace\/events\// { next }
 			/^WARNING: do not add new typedefs/ && /typedef .* qpw_(try)?lock_t;/ { next }
