@@ -5,6 +5,7 @@
 # only notes that it ran, and fails if its label is in the file `failing`.
 
 . "$(dirname "$0")/harness.sh"
+unset SINCE PART AGAIN	# of the make check that runs this
 
 make_copy() {
 	local script
