@@ -57,6 +57,6 @@ bisect:		; @lab/bisect.sh
 kernel:		; @lab/kernel.sh
 boot:		; @lab/kernel.sh && lab/boot.sh
 deb:		; @lab/setup.sh deb && lab/deb.sh
-boot-debian:	; @lab/setup.sh deb && lab/setup.sh debian && lab/deb.sh && lab/debian.sh
+boot-debian:	; @lab/setup.sh deb debian && lab/deb.sh && lab/debian.sh
 torture: setup	; @lab/kernel.sh && lab/torture.sh
 bench: setup	; @lab/bench.sh

@@ -23,6 +23,12 @@ mirror() {
 			END { if (!found && any) print any }'
 }
 
+# Sets uri and release
+know_mirror() {
+	read -r uri release < <(mirror) ||
+		die "apt knows no Debian mirror (run apt-get update, or look at its sources)"
+}
+
 apt_private() { apt-get "${apt_options[@]}" "$@"; }
 
 # A line for sources.list, with Debian's keys where they are installed
@@ -37,8 +43,7 @@ source_line() { # URI SUITE
 set_up_apt() { # [SUITE...]
 	local uri release suite
 
-	read -r uri release < <(mirror) ||
-		die "apt knows no Debian mirror (run apt-get update, or look at its sources)"
+	know_mirror
 	mkdir -p "$APT"/{state/lists/partial,cache/archives/partial} "$DL"
 	for suite in "$release" "$release-backports" "$@"; do
 		source_line "$uri" "$suite"

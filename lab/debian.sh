@@ -31,8 +31,9 @@ check_tools() {
 	[ "$(id -u)" = 0 ] || need sudo
 	[ -z "$GUEST" ] || [ -x "$GUEST/run" ] || die "GUEST=$GUEST has no executable file 'run'"
 	[ -n "$GUEST" ] || [ "${SMP:-4}" = 4 ] || die "SMP=$SMP: the lab's own tests use 4 CPUs"
-	package=("$BUILD"/deb/linux-image-*.deb)
-	[ -f "${package[0]}" ] || die "there is no package of the kernel in $BUILD/deb: run make deb"
+	found=("$BUILD"/deb/linux-image-*.deb)
+	package=${found[0]}
+	[ -f "$package" ] || die "there is no package of the kernel in $BUILD/deb: run make deb"
 }
 
 # Was FILE made from what HOW names?
@@ -43,8 +44,7 @@ made_from() { # FILE HOW
 make_base() {
 	local uri release sources=$ROOMS/sources.list log=$LOG/debian-base.log
 
-	read -r uri release < <(mirror) ||
-		die "apt knows no Debian mirror (run apt-get update, or look at its sources)"
+	know_mirror
 	base=$ROOMS/$release.tar
 	! made_from "$base" "$PACKAGES" || return 0
 	need_room 4000 "$ROOMS" 'a Debian system'
@@ -62,14 +62,14 @@ make_base() {
 make_system() {
 	local root=$ROOMS/root log=$LOG/debian-system.log how
 
-	how="$(basename "$base") $PACKAGES $(cat "${package[0]}" "$0" "$LAB/guest/debian/system/"* | sha1sum)"
+	how="$(basename "$base") $PACKAGES $(cat "$package" "$0" "$LAB/guest/debian/system/"* | sha1sum)"
 	! made_from "$SYSTEM/disk.img" "$how" || return 0
-	say "installing $(basename "${package[0]}")"
+	say "installing $(basename "$package")"
 	as_root rm -rf "$root"
 	rm -rf "$SYSTEM"
 	mkdir -p "$root" "$SYSTEM"
 	as_root tar -xf "$base" -C "$root"
-	as_root cp "${package[0]}" "$root/kernel.deb"
+	as_root cp "$package" "$root/kernel.deb"
 	as_root cp "$LAB"/guest/debian/system/lab.service "$root/etc/systemd/system/"
 	as_root cp "$LAB"/guest/debian/system/lab-start "$root/usr/local/sbin/"
 	# shellcheck disable=SC2016 # its own variables
@@ -113,5 +113,5 @@ if [ -z "$GUEST" ]; then
 	on_exit "rm -rf '$GUEST'"
 	make_guest "$GUEST"
 fi
-say "booting Debian with $(basename "${package[0]}")"
+say "booting Debian with $(basename "$package")"
 SYSTEM=$SYSTEM GUEST=$GUEST NAME=${NAME:-debian} TIMEOUT=${TIMEOUT:-1200} "$LAB/boot.sh"

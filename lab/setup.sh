@@ -1,16 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [FOR]: install the Debian packages in lab/packages that are missing, and those in
-# lab/packages-FOR: what `make deb` needs, or `make check-all`, which needs all.
+# setup.sh [FOR...]: install the Debian packages in lab/packages that are missing, and those in
+# each lab/packages-FOR: what `make deb` needs, say, or `make check-all`, which needs all.
 
 . "$(dirname "$0")/common.sh"
 
-case ${1:-} in
-'') lists=("$LAB/packages") ;;
-all) lists=("$LAB"/packages*) ;;
-*) lists=("$LAB/packages" "$LAB/packages-$1") ;;
-esac
+lists=("$LAB/packages" "${@/#/$LAB/packages-}")
+[ "${1:-}" != all ] || lists=("$LAB"/packages*)
 
 listed() { sed 's/#.*//' "${lists[@]}" | awk 'NF { print $1 }'; }
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Debian with the kernel of `make deb`, as its users have it: an isolated CPU by a partition
-# and by the command line, and as a control without QPW; started by UEFI. Each test that a guest runs is a
-# line here, and so is the verdict on each guest.
+# and by the command line, and as a control without QPW; started by UEFI. Each test that a
+# guest runs is a line here, and so is the verdict on each guest.
 
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=../verdict.sh
