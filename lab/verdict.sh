@@ -35,6 +35,12 @@ ktap_leaves() { # CONSOLE OUTPUT
 
 timed_out() { grep -q '^timeout: sending signal' "$1/errors"; }
 
+# Those of the guest that NAME= named, each with a label before it
+labelled_leaves() { # LABEL NAME
+	[ ! -f "$LOG/$2.console" ] ||
+		ktap_leaves "$LOG/$2.console" "$LOG/$2.output" | sed "s/ok /&$1: /"
+}
+
 # How the machine ended, unless by /run returning 0
 ending() { # FOLDER STATUS SECONDS
 	local result panic

@@ -12,17 +12,11 @@
 ISOLATED='isolcpus=domain,managed_irq,3 nohz_full=3 rcu_nocbs=3'
 BOOT=$LAB/debian.sh	# for boot_judged
 failed=0
-leaves=$(mktemp)
-on_exit "rm -f '$leaves'"
 unset KCONFIG
 
 boot() { # LABEL NAME CMDLINE [QEMU_ARGS]
 	boot_judged "$1" "$2" GUEST= CMDLINE="$3" QEMU_ARGS="${4:-}" || failed=1
-	: >"$leaves"
-	[ ! -f "$LOG/$2.console" ] ||
-		ktap_leaves "$LOG/$2.console" "$LOG/$2.output" >"$leaves"
-	sed "s/ok /&$1: /" "$leaves"
-	[ -s "$leaves" ] || { echo "not ok $1: no test ran"; failed=1; }
+	labelled_leaves "$1" "$2" | grep . || { echo "not ok $1: no test ran"; failed=1; }
 }
 
 if ! "$LAB/deb.sh"; then

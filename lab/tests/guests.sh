@@ -48,8 +48,7 @@ boot() { # LABEL GUEST CONFIG SMP [CMDLINE]
 
 	name=$(log_of "$1")
 	boot_judged "$1" "$name" GUEST="$2" CONFIG="$3" SMP="$4" CMDLINE="${5:-}" || failed=1
-	[ ! -f "$LOG/$name.console" ] ||
-		ktap_leaves "$LOG/$name.console" "$LOG/$name.output" | sed "s/ok /&$1: /"
+	labelled_leaves "$1" "$name"
 }
 
 # The suite or test that must be among the results: an empty log, and one where all is
