@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Scale on paper: deferred struct page init and drains of all CPUs, simulated for machines
-# that are not here. model/*.c plays the rules of the code, event by event, with the costs
-# that the other parts of `make bench` measured, so it runs after them; model/params.h says
-# of each cost where it comes from, and which are assumed. It is checked against published
-# times (model/published.h), jobs on User Mode Linux and a guest.
+# Scale on paper: deferred struct page init, drains of all CPUs, pins of a guest's memory and
+# exits, simulated for machines that are not here. model/*.c plays the rules of the code,
+# event by event, with the costs that the other parts of `make bench` measured, so it runs
+# after them; model/params.h says of each cost where it comes from, and which are assumed. It
+# is checked against published times (model/published*.h), jobs on User Mode Linux and a
+# guest. Pins and exits are a law of few numbers (model/pin.c).
 #
 # model/summary.jq makes results/model.json of what it prints; results/model-init.svg has
 # the checks and predictions of deferred init, results/model-drain.svg those of drains.
@@ -30,6 +31,8 @@ measured() {
 	jq -r '"hit_ns=\(.locked_cycles.alone / 2.6)",
 		"queued_instructions=\(.drains.work.queued)",
 		"remote_instructions=\(.drains.work.remote)"' "$TOP/results/qpw.json"
+	jq -r '.gains[] | select(.where == "native" and .kind == "pages") | "exit_gain=\(.gain.median)"' \
+		"$TOP/results/teardown.json"
 }
 
 # The guest of deferred_init.sh, as fast as it was with one CPU
@@ -47,7 +50,7 @@ simulate() {
 	local costs
 
 	mapfile -t costs < <(measured)
-	"$OBJECTS/model" "${costs[@]}" parameters published small init ifs drains >"$lines"
+	"$OBJECTS/model" "${costs[@]}" parameters published small init ifs drains pins exits >"$lines"
 	guest "${costs[@]}" >>"$lines"
 }
 
@@ -56,7 +59,7 @@ write_json() {
 	summarise "$SOURCE/summary.jq" "$load" -c \
 		--slurpfile padata "$TOP/results/padata.json" \
 		--slurpfile init "$TOP/results/deferred_init.json" <"$lines" |
-		sed 's/},{/},\n{/g; s/\],"/],\n"/g; s/,"\(init\|ifs\|drains\|parameters\|checks\)":/,\n"\1":/g' >"$results"
+		sed 's/},{/},\n{/g; s/\],"/],\n"/g; s/,"\(init\|ifs\|drains\|parameters\|checks\|pin_laws\|pins\|exits\)":/,\n"\1":/g' >"$results"
 }
 
 # Blocks of lines with two blank lines between: gnuplot's indices, in the order of the words
@@ -150,7 +153,7 @@ draw_drain() {
 }
 
 mkdir -p "$LOG" "$OBJECTS" "$TOP/results"
-for part in padata qpw deferred_init; do
+for part in padata qpw deferred_init teardown; do
 	[ -s "$TOP/results/$part.json" ] || die "results/$part.json is missing: run 'make bench'"
 done
 gcc -O2 -Wall -Wextra -o "$OBJECTS/model" "$SOURCE"/*.c -lm

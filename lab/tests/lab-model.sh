@@ -129,6 +129,34 @@ test_stores_past_caches_need_less_bandwidth() {
 	holds 'past < through * 0.7' "past=$past" "through=$through"
 }
 
+# Of the speed-ups that pins were fitted to
+test_pins_fit() {
+	local pins
+
+	pins=$(model pins | awk -F'\t' '$1 == "pin_check" && $7 == "fitted"')
+	same 8 "$(wc -l <<<"$pins")" 'fitted speed-ups'
+	awk -F'\t' '$9 / $8 > 1.05 || $9 / $8 < 0.95 { print "off: " $0; bad = 1 } END { exit bad }' <<<"$pins"
+}
+
+test_no_pin_is_faster_than_its_threads_or_what_they_share() {
+	model pins | awk -F'\t' '
+		$1 == "pin_law" { shared[$2 " " $3] = $4 }
+		$1 == "pin_check" && ($9 > $6 || $9 * shared[$2 " " $4] > 1.001) { print "too fast: " $0; bad = 1 }
+		$1 == "pin" && $7 * $4 < $6 { print "too fast: " $0; bad = 1 }
+		$1 == "pin" { key = $2 " " $3 " " $5
+			if (key in before && $7 > before[key] * 1.001) { print "slower than with fewer CPUs: " $0; bad = 1 }
+			before[key] = $7; n++ }
+		END { exit bad || n < 8 }'
+}
+
+# Two threads gain what was measured, more of them no more than is shared
+test_exits_begin_at_the_gain_of_two() {
+	{ model exit_gain=1.5 exits; model exit_gain=1.9 exits; } | awk -F'\t' '
+		$4 == 2 && ($5 / $2 > 1.005 || $5 / $2 < 0.995) { print "off: " $0; bad = 1 }
+		$5 * $3 > 1.001 || $5 > $4 { print "too fast: " $0; bad = 1 }
+		END { exit bad || NR != 12 }'
+}
+
 test_result_does_not_depend_on_the_portion() {
 	local portion time usual
 

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "init.h"
 #include "published.h"
+#include "util.h"
 
 /* The kernel that was measured; @which: 0 for v2, 1 for v3, and their serial time */
 static double published_ms(const struct params *now, const struct published *m,
@@ -41,25 +42,28 @@ static double misfit(const struct params *p, const struct published *m, int firs
 	return sum / n;
 }
 
-/* The best of a parameter, which has one minimum between @low and @high */
+struct fit {
+	struct params		*p;
+	double			*what;
+	const struct published	*m;
+	int			first;
+};
+
+static double misfit_with(double value, void *arg)
+{
+	struct fit *fit = arg;
+
+	*fit->what = value;
+	return misfit(fit->p, fit->m, fit->first);
+}
+
+/* The best of a parameter */
 static double fit(struct params *p, double *what, double low, double high,
 		  const struct published *m, int first)
 {
-	double a, b, at_a, at_b;
+	struct fit fit = { p, what, m, first };
 
-	while (high - low > 0.001) {
-		a = low + (high - low) * 0.382;
-		b = low + (high - low) * 0.618;
-		*what = a;
-		at_a = misfit(p, m, first);
-		*what = b;
-		at_b = misfit(p, m, first);
-		if (at_a < at_b)
-			high = b;
-		else
-			low = a;
-	}
-	return (low + high) / 2;
+	return minimum(low, high, misfit_with, &fit);
 }
 
 /* Twice, for each knows a little of the other */

@@ -78,6 +78,10 @@ unsigned long engine_old_chunk(const struct rules *r, unsigned long size,
 /* memory.c: ns for a page by how many threads of the node are at it, from 1 on */
 double *memory_law(const struct params *p, const struct shape *s,
 		   const struct design *d);
+/* How many cores' worth of work @threads get */
+double memory_in_cores(const struct params *p, const struct shape *s, int threads);
+/* From wanting memory to having it, of one of @threads that think in between */
+double memory_ns(double think, double serve, int threads);
 /* What a free costs one thread that is alone, for a page */
 double memory_free_ns(const struct params *p, const struct design *d);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * model [PARAMETER=VALUE...] [WHAT...]: deferred init and drains, on paper. Prints lines of
+ * model [PARAMETER=VALUE...] [WHAT...]: deferred init, drains, pins and exits, on paper. Prints lines of
  * words with a tab between; model.sh makes results/model.json of them.
  *
- * WHAT is parameters, published, small, init, ifs or drains; or `one KEY=VALUE...` for one
- * simulation of deferred init, or `drain KEY=VALUE...` for one of a drain, which the tests
- * use. Those keys are in one.c.
+ * WHAT is parameters, published, small, init, ifs, drains, pins or exits; or `one
+ * KEY=VALUE...` for one simulation of deferred init, or `drain KEY=VALUE...` for one of a
+ * drain, which the tests use. Those keys are in one.c.
  */
 
 #include <stdio.h>
@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "one.h"
+#include "pin.h"
 #include "util.h"
 
 static int set(struct params *p, char *arg)
@@ -42,6 +43,10 @@ static void say(const struct params *p, const char *what)
 		predict_ifs(p);
 	else if (!strcmp(what, "drains"))
 		predict_drains(p);
+	else if (!strcmp(what, "pins"))
+		predict_pins(p);
+	else if (!strcmp(what, "exits"))
+		predict_exits(p);
 	else
 		fail("neither a parameter nor something to say");
 }

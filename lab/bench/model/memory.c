@@ -14,7 +14,7 @@
 #include "init.h"
 #include "util.h"
 
-static double in_cores(const struct params *p, const struct shape *s, int threads)
+double memory_in_cores(const struct params *p, const struct shape *s, int threads)
 {
 	int sharing = threads - s->cores;
 
@@ -23,8 +23,7 @@ static double in_cores(const struct params *p, const struct shape *s, int thread
 	return s->cores - sharing + sharing * p->smt_yield;
 }
 
-/* Waiting included */
-static double memory_ns(double think, double serve, int threads)
+double memory_ns(double think, double serve, int threads)
 {
 	double queue = 0, ns = serve;
 	int n;
@@ -58,7 +57,7 @@ double *memory_law(const struct params *p, const struct shape *s,
 	/* What one thread takes has been measured with the usual traffic. */
 	think = larger(think - usual, 0);
 	for (n = 1; n <= cpus; n++) {
-		double own = think * n / in_cores(p, s, n);
+		double own = think * n / memory_in_cores(p, s, n);
 
 		law[n] = own + memory_ns(own, serve, n);
 	}

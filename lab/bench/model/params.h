@@ -25,6 +25,8 @@ X(queued_instructions, 10031, "instructions", "measured",			\
   "results/qpw.json: a work of 16 list entries queued and flushed, both CPUs")	\
 X(remote_instructions, 535, "instructions", "measured",				\
   "results/qpw.json: the same done by the caller")				\
+X(exit_gain, 1.66, "", "measured",						\
+  "results/teardown.json: memory zapped by two threads against one, natively")	\
 X(queue_cycles, 1221, "cycles", "published",					\
   "memcg stocks, 2023: queueing work on 128 CPUs took 156275 cycles")		\
 X(block_updates, 5, "updates", "measured",					\

@@ -8,6 +8,8 @@ def error($model; $known): $model / $known - 1 | places(3);
 def mean: if length == 0 then null else add / length | places(3) end;
 def worst: if length == 0 then null else max_by(fabs) end;
 def number: tonumber? // .;
+def off: { times: length, mean: (map(fabs) | mean), worst: worst,
+	within_a_quarter: (map(select(fabs <= 0.25)) | length) };
 
 [inputs | split("\t") | map(number)] as $all |
 def rows($what): $all | map(select(.[0] == $what) | .[1:]);
@@ -31,6 +33,9 @@ objects("small"; ["size", "chunks", "threads", "ns"]) | map(. as $m |
 
 ($init[0] | { chunks: ([.threads[].chunks] | add),
 	ms: (.cases[] | select(.gib == 64 and .kernel == "patched" and .cpus > 1).median) }) as $known |
+(objects("pin_check"; ["machine", "memory", "state", "gib", "threads", "how", "speedup",
+	"model_speedup"]) | map(.error = error(.model_speedup; .speedup))) as $pins |
+
 (rows("guest")[0] | { chunks: .[4], measured_chunks: $known.chunks,
 	ms: (.[0] / 1e6 | places(1)), measured_ms: $known.ms,
 	error: error(.[0] / 1e6; $known.ms) }) as $guest |
@@ -64,11 +69,15 @@ def stops($nodes; $design): $predictions |
 		predicted: (map(select(.how == "predicted" and .threads > 1).error) |
 			{ mean: (map(fabs) | mean), worst: worst }) })),
 	predicted: ($published | map(select(.how == "predicted" and .threads > 1).error) |
-		{ times: length, mean: (map(fabs) | mean), worst: worst,
-		  within_a_quarter: (map(select(fabs <= 0.25)) | length) }),
+		off),
 	repeated: ($repeated | { speedups: length, mean: (map(fabs) | mean), worst: worst }),
-	small_jobs: $small, guest: $guest, stocks: $stocks },
+	small_jobs: $small, guest: $guest, stocks: $stocks, pins: $pins,
+	pins_predicted: ($pins | map(select(.how == "predicted")) | group_by([.machine, .state]) |
+		map({ machine: .[0].machine, state: .[0].state } + (map(.error) | off))) },
   init: $predictions,
   stops: [stops(1, 8, 32; "threads only", "series", "counters per chunk", "all")],
   ifs: objects("if"; ["parameter", "value"] + $keys),
+  pin_laws: objects("pin_law"; ["machine", "state", "shared", "extra"]),
+  pins: objects("pin"; ["memory", "state", "cpus", "nodes", "one_s", "s"]),
+  exits: objects("exit"; ["two", "shared", "threads", "speedup"]),
   drains: ($drains | map(select(.how | startswith("stocks") | not))) }

@@ -14,4 +14,7 @@ def seconds: . / 10 | round / 100 | "\(.) s";
 (.checks.small_jobs[] | "job of \(.size) on UML: \(.chunks) chunks (measured \(.measured_chunks)), \(.threads) threads (\(.measured_threads)), \(.error | percent)"),
 (.checks.guest | "guest of 64 GiB, 2 CPUs: \(.chunks) chunks (measured \(.measured_chunks)), \(.error | percent)"),
 (.checks.stocks | "drain of 128 CPUs as published of memcg stocks: \(.error | percent)"),
-(.stops[] | "64 TiB, \(.nodes) nodes, \(.design): stops at \(.cpus) CPUs, \(.ms | seconds)")
+(.stops[] | "64 TiB, \(.nodes) nodes, \(.design): stops at \(.cpus) CPUs, \(.ms | seconds)"),
+(.checks.pins_predicted[] | "pins, \(.machine), \(.state): \(.times) predicted speed-ups off by \(.mean | bare), at worst \(.worst | percent)"),
+(.pins[] | "1 TiB pinned, \(.memory), \(.state), \(.cpus) CPUs, \(.nodes) node(s): \(.s * 1000 | seconds), one thread \(.one_s * 1000 | seconds)"),
+(.exits[] | "exit by \(.threads) threads: \(.speedup)x")

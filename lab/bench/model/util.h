@@ -38,4 +38,21 @@ static inline double larger(double a, double b)
 	return a > b ? a : b;
 }
 
+/* Where f(x, arg) is smallest, if there is one minimum between @low and @high */
+static inline double minimum(double low, double high, double (*f)(double x, void *arg),
+			     void *arg)
+{
+	double a, b;
+
+	while (high - low > 0.001) {
+		a = low + (high - low) * 0.382;
+		b = low + (high - low) * 0.618;
+		if (f(a, arg) < f(b, arg))
+			high = b;
+		else
+			low = a;
+	}
+	return (low + high) / 2;
+}
+
 #endif
