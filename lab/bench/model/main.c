@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * model [PARAMETER=VALUE...] [WHAT...]: deferred init, drains, pins and exits, on paper. Prints lines of
- * words with a tab between; model.sh makes results/model.json of them.
+ * model [PARAMETER=VALUE...] [WHAT...]: deferred init, drains, pins and exits, on paper.
+ * Prints lines of words with a tab between; model.sh makes results/model.json of them.
  *
  * WHAT is parameters, published, small, init, ifs, drains, pins or exits; or `one
  * KEY=VALUE...` for one simulation of deferred init, or `drain KEY=VALUE...` for one of a

@@ -46,8 +46,9 @@ stop(1; "series") as $one | drain("queued"; 1024) as $queued | drain("all remote
 "- *Pins* of a guest of 1 TiB by the kernel and the Milan machine published in 2022, whose own seconds are the start",
 "  (all these threads could be in the kernel or of user space). THP that are there: \(one("populated")) by one thread; memory of",
 "  one node \(pin("populated"; 16; 1)) by 16 CPUs and \(pin("populated"; 64; 1)) by 64, of two nodes \(pin("populated"; 16; 2)), \(pin("populated"; 64; 2)) and, by 256, \(pin("populated"; 256; 2)). Memory that the pin has",
-"  to zero: \(one("fresh")); \(pin("fresh"; 16; 1)) and \(pin("fresh"; 64; 1)); \(pin("fresh"; 16; 2)), \(pin("fresh"; 64; 2)) and \(pin("fresh"; 256; 2)). Fitted are two speed-ups of each kind of work and machine; the",
-"  others are off by \([.checks.pins_predicted[] | "\(.mean | percent) (\(.machine), \(.state); at worst \(.worst | percent))"] | join(", ")).",
+"  to zero: \(one("fresh")); \(pin("fresh"; 16; 1)) and \(pin("fresh"; 64; 1)); \(pin("fresh"; 16; 2)), \(pin("fresh"; 64; 2)) and \(pin("fresh"; 256; 2)). Fitted are two speed-ups of each kind of work and machine;",
+"  the others are off, on average and at worst, by \([.checks.pins_predicted[] |
+	"\(.mean | percent) and \(.worst | percent) (\(.machine | split(" ")[0]), \(.state))"] | join(", ")).",
 "- *Exits* by several threads: if all that two threads lack (natively \(.exits[0].two)x, `results/teardown.json`) is due to",
 "  something that they share, 16 gain \(.exits[] | select(.threads == 16).speedup | figures(2))x and 64 \(.exits[] | select(.threads == 64).speedup | figures(2))x. Aaron Lu measured 2.26x with 8 workers of his own",
 "  in 2017 (munmap of 320 GiB, 4 nodes), and 1.74x with 32."
