@@ -1659,12 +1659,14 @@ static int pmt_stop_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-static void pmt_run_stop(struct kunit *test, bool main_ends, int err)
+static void pmt_run_stop(struct kunit *test, bool main_ends, bool kill, int err)
 {
-	struct pmt_stop stop = { .main = current, .main_ends = main_ends };
+	struct pmt_stop stop = {
+		.main = current, .main_ends = main_ends, .kill = kill,
+	};
 	struct padata_mt_job job = {
 		.thread_fn = pmt_stop_fn, .fn_arg = &stop, .size = 2,
-		.max_threads = 2, .eager = true,
+		.max_threads = 2, .eager = true, .killable = kill,
 	};
 
 	init_completion(&stop.both);
@@ -1677,9 +1679,65 @@ static void pmt_test_stop(struct kunit *test)
 {
 	pmt_need_cpus(test, 2);
 	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
-	pmt_run_stop(test, true, -EIO);
-	pmt_run_stop(test, false, -EIO);
+	pmt_run_stop(test, true, false, -EIO);
+	pmt_run_stop(test, false, false, -EIO);
 	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
+}
+
+/* So does a fatal signal to the main thread. */
+static void pmt_test_stop_killed(struct kunit *test)
+{
+	bool main_ends = true;
+
+	pmt_need_cpus(test, 2);
+	do {
+		main_ends = !main_ends;
+		allow_signal(SIGKILL);
+		pmt_run_stop(test, main_ends, true, -EINTR);
+		disallow_signal(SIGKILL);
+		flush_signals(current);
+	} while (!main_ends);
+}
+
+/* While a helper is in its chunk, the main thread binds itself to its own CPU. */
+static int pmt_bind_fn(unsigned long start, unsigned long end, void *arg)
+{
+	struct pmt_stop *stop = arg;
+	unsigned long late = jiffies + PMT_PATIENCE;
+
+	if (current != stop->main) {
+		complete_all(&stop->both);
+		return pmt_ask_fn(stop);
+	}
+	if (!READ_ONCE(stop->reason) &&
+	    wait_for_completion_timeout(&stop->both, PMT_PATIENCE))
+		set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	while (!READ_ONCE(stop->reason) && time_before(jiffies, late))
+		usleep_range(100, 200);
+
+	return 0;
+}
+
+/* A helper that asks gives its chunk back if its CPU is not the caller's any more. */
+static void pmt_test_stop_narrowed(struct kunit *test)
+{
+	struct cpumask *before = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+	struct pmt_stop stop = { .main = current };
+	struct padata_mt_stats stats;
+	struct padata_mt_job job = {
+		.thread_fn = pmt_bind_fn, .fn_arg = &stop, .size = 2,
+		.max_threads = 2, .eager = true, .stats = &stats,
+	};
+
+	pmt_need_cpus(test, 2);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	cpumask_copy(before, &current->cpus_mask);
+	init_completion(&stop.both);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	set_cpus_allowed_ptr(current, before);
+	KUNIT_EXPECT_EQ(test, stop.reason, -EAGAIN);
+	/* The main thread has repeated the helper's chunk. */
+	KUNIT_EXPECT_EQ(test, stats.chunks, 3);
 }
 
 /* The priority of main threads that are SCHED_FIFO */
@@ -1717,6 +1775,12 @@ static void pmt_set_policy(struct kunit *test, int policy)
 		.sched_policy	= policy,
 		.sched_priority	= policy == SCHED_FIFO ? PMT_FIFO : 0,
 	};
+
+	if (policy == SCHED_DEADLINE) {
+		attr.sched_runtime = 80 * NSEC_PER_MSEC;
+		attr.sched_deadline = 100 * NSEC_PER_MSEC;
+		attr.sched_period = attr.sched_deadline;
+	}
 
 	KUNIT_EXPECT_EQ(test, sched_setattr_nocheck(current, &attr), 0);
 }
@@ -1864,7 +1928,7 @@ static void pmt_check_policy(struct pmt_policy *p)
 
 static void pmt_test_policy(struct kunit *test)
 {
-	static const int policies[] = { SCHED_FIFO, SCHED_IDLE };
+	static const int policies[] = { SCHED_FIFO, SCHED_DEADLINE, SCHED_IDLE };
 	unsigned int i;
 
 	pmt_need_cpus(test, 2);
@@ -2375,6 +2439,30 @@ static void pmt_test_small(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, !!atomic_read(&pmt_runs_wanted),
 				    cases[i].asks && !alone, "case %u", i);
 	}
+}
+
+static int pmt_back_fn(unsigned long start, unsigned long end, void *arg)
+{
+	pmt_claimed_ns -= NSEC_PER_MSEC;
+	return 0;
+}
+
+/* The clock of the CPU to which the main thread moved is behind. */
+static void pmt_test_clock_back(struct kunit *test)
+{
+	struct padata_mt_stats stats;
+	struct padata_mt_job job = {
+		.thread_fn = pmt_back_fn, .size = 100, .max_chunk = 10,
+		.stats = &stats,
+	};
+
+	kunit_activate_static_stub(test, padata_mt_alloc_run, pmt_alloc_no_run);
+	kunit_activate_static_stub(test, padata_mt_clock, pmt_claimed_clock);
+	pmt_claimed_ns = NSEC_PER_SEC;
+	atomic_set(&pmt_runs_wanted, 0);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	KUNIT_EXPECT_EQ(test, stats.ns, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&pmt_runs_wanted), 0);
 }
 
 static void pmt_test_no_memory(struct kunit *test)
@@ -3066,6 +3154,8 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_late),
 	KUNIT_CASE_PARAM(pmt_test_max_chunk, pmt_max_chunk_gen_params),
 	KUNIT_CASE(pmt_test_stop),
+	KUNIT_CASE(pmt_test_stop_killed),
+	KUNIT_CASE(pmt_test_stop_narrowed),
 	KUNIT_CASE(pmt_test_policy),
 	KUNIT_CASE(pmt_test_inherits_rt),
 	KUNIT_CASE(pmt_test_becomes_rt),
@@ -3076,6 +3166,7 @@ static struct kunit_case pmt_test_cases[] = {
 	KUNIT_CASE(pmt_test_cheap),
 #ifdef CONFIG_PADATA
 	KUNIT_CASE(pmt_test_small),
+	KUNIT_CASE(pmt_test_clock_back),
 	KUNIT_CASE(pmt_test_no_memory),
 	KUNIT_CASE(pmt_test_dearer),
 	KUNIT_CASE(pmt_test_max_helpers),
