@@ -1085,7 +1085,7 @@ static void measure(const struct kind *kind, size_t size, int rounds)
 	}
 }
 
-/* Another thread that takes the mmap lock for writing all the time */
+/* Another thread that takes the mmap lock for writing all the time, during a map */
 struct contender {
 	bool stop;
 	__u64 longest, turns, ns;
@@ -1124,9 +1124,9 @@ static void measure_waits(const struct kind *kind, size_t size, int rounds, bool
 		if (pthread_create(&thread, NULL, contend, &contender))
 			die("pthread_create");
 		run(map_piece, &mem, 1);
-		run(unmap_piece, &mem, 1);
 		__atomic_store_n(&contender.stop, true, __ATOMIC_RELEASE);
 		pthread_join(thread, NULL);
+		run(unmap_piece, &mem, 1);
 		printf("bench %s; contended, %s; longest %llu; mean %.0f\n", kind->name,
 		       populate ? "populated" : "fresh",
 		       (unsigned long long)contender.longest,
