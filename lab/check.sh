@@ -176,6 +176,7 @@ if [ "$BASE" = 7.3 ]; then
 		run_part suites - "$LAB/tests/suites.sh"
 		run_part matrix - "$LAB/tests/matrix.sh"
 		run_part torture-debug qemu-debug "$LAB/tests/torture.sh" qemu-debug
+		run_part torture-pin qemu-pin "$LAB/tests/torture.sh" qemu-pin
 		run_part docs - "$LAB/tests/docs.sh"
 		run_part bisect - "$LAB/bisect.sh"
 	fi

@@ -5,7 +5,7 @@
 # one guest, for TORTURE_S=300 seconds; then check that nothing was lost. What is done is
 # in guest/torture/activities.sh, what must balance in accounts.sh beside it. SEED= repeats
 # a run's random numbers, but not how its tasks interleave. With CONFIG=qemu-debug
-# allocations fail as well.
+# allocations fail as well, with CONFIG=qemu-pin iommufd pins memory.
 
 . "$(dirname "$0")/common.sh"
 . "$LAB/module.sh"
@@ -35,6 +35,15 @@ copy_program() { # PROGRAM
 	done
 }
 
+# What pins memory needs a device
+has_pins() { [[ $CONFIG = qemu-pin* ]]; }
+
+build_pins() {
+	make -s -C "$TREE" O="$ROOM/$CONFIG" ARCH=x86_64 headers
+	install_kselftests iommu "$CONFIG" "$OBJECTS/kselftest"
+	cp "$OBJECTS/kselftest/iommu/iommufd_pin" "$LAB/guest/pin/bind.sh" "$GUEST/torture/"
+}
+
 build_guest() {
 	rm -rf "$GUEST"
 	mkdir -p "$GUEST/torture"
@@ -45,6 +54,7 @@ build_guest() {
 	gcc -O2 -Wall -Wextra -static -o "$GUEST/torture/count_pages" "$SOURCE/count_pages.c"
 	cp "$SOURCE/run" "$GUEST/"
 	copy_program stress-ng
+	! has_pins || build_pins
 }
 
 # Nothing on the console but what the guest says: KTAP, without its comment signs
@@ -52,7 +62,8 @@ boot() {
 	local parameters="kunit.enable=0 init_on_free=1 brd.rd_size=32768"
 
 	parameters+=" rcupdate.rcu_cpu_stall_timeout=60 TORTURE_S=$TORTURE_S SEED=$SEED"
-	NAME=$NAME GUEST=$GUEST SMP=4 MEM=${MEM:-2G} TIMEOUT=$((TORTURE_S + 1800)) \
+	! has_pins || parameters+=" vfio.enable_unsafe_noiommu_mode=1"
+	QEMU_ARGS=$(! has_pins || echo -device edu) NAME=$NAME GUEST=$GUEST SMP=4 MEM=${MEM:-2G} TIMEOUT=$((TORTURE_S + 1800)) \
 		CMDLINE=$parameters "$LAB/boot.sh" 2>"$LOG/$NAME.boot" |
 		sed -unE 's/^# //p; /^((not )?ok |Bail out!)/p'
 }

@@ -38,7 +38,7 @@ build() {
 	mkdir -p "$OBJECTS/guest/kselftest/iommu"
 	gcc -O2 -Wall -static -pthread -I "$source" -I "$ROOM/qemu-pin/usr/include" \
 		-o "$OBJECTS/guest/kselftest/iommu/iommufd_pin" "$source/iommu/iommufd_pin.c"
-	cp "$LAB/guest/pin/run" "$OBJECTS/guest/"
+	cp "$LAB"/guest/pin/{run,bind.sh} "$OBJECTS/guest/"
 }
 
 # Lines of the program: "bench KIND; PAGES pages in N runs; round R; threads T; map X; unmap Y"

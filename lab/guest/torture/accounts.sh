@@ -85,7 +85,7 @@ look() {
 
 accounts() {
 	echo stressors mounts jobs helpers objects slab pool charges groups mlocked unevictable
-	echo lru lost isolated counters memory modes modules
+	echo lru lost isolated pins counters memory modes modules
 }
 
 account_stressors() {
@@ -193,6 +193,15 @@ account_lost() {
 account_isolated() {
 	what="$(counter nr_isolated_anon nr_isolated_file) pages isolated from lists"
 	[ "$what" = '0 pages isolated from lists' ]
+}
+
+account_pins() {
+	local pinned unpinned
+
+	pinned=$(counter nr_foll_pin_acquired)
+	unpinned=$(counter nr_foll_pin_released)
+	what="$pinned times a page was pinned, $unpinned unpinned"
+	[ "$pinned" = "$unpinned" ] && { [ "$pinned" != 0 ] || [ ! -e $T/iommufd_pin ]; }
 }
 
 # To /proc/vmstat these are 0, but the kernel says so when it sums up

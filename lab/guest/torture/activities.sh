@@ -29,6 +29,7 @@ loops() {
 		stress:mremap stress:munmap stress:tmpfs stress:madvise stress:shm
 	END
 	debug_padata
+	[ ! -e $T/iommufd_pin ] || echo pin_memory
 }
 
 # With CONFIG_PADATA_MT_DEBUG
@@ -48,14 +49,14 @@ hotplug() {
 
 flip_modes() { echo 20 >$DEBUG/torture_modes/flip; }
 
-# in_load COMMAND...: in a memory cgroup, with failing allocations where the kernel has that
-in_load() {
-	(
-		echo 0 >$GROUP/load/cgroup.procs
-		[ ! -e /proc/self/make-it-fail ] || echo 1 >/proc/self/make-it-fail
-		exec "$@"
-	)
+# In a memory cgroup, with failing allocations where the kernel has that
+enter_load() {
+	echo 0 >$GROUP/load/cgroup.procs
+	[ ! -e /proc/self/make-it-fail ] || echo 1 >/proc/self/make-it-fail
 }
+
+# in_load COMMAND...
+in_load() { (enter_load; exec "$@"); }
 
 write() { # NUMBER FILE
 	# shellcheck disable=SC2016 # for the other shell
@@ -179,6 +180,17 @@ use_group() {
 drop_caches() {
 	random 3
 	echo $((n + 1)) >/proc/sys/vm/drop_caches
+}
+
+# Memory of several kinds is mapped for a device and unmapped, again and again, also by two
+# threads, until the task is killed. What is mapped then is unpinned when its files are closed.
+pin_memory() {
+	random 4
+	(enter_load; exec $T/iommufd_pin -b -m $((4 << n)) -r 1000) >/dev/null 2>&1 &
+	pause 5000
+	kill -KILL $! 2>/dev/null
+	wait $! 2>/dev/null
+	[ $? = 137 ]
 }
 
 compact() { echo 1 >/proc/sys/vm/compact_memory; }
