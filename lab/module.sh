@@ -31,3 +31,9 @@ install_kselftests() { # COLLECTIONS CONFIG FOLDER [VARIABLE=VALUE...]
 		>"$log" 2>&1 ||
 		die "cannot install the kselftests: $(tail -n1 "$log")"
 }
+
+# Those of iommufd and VFIO need the kernel's headers for user space
+install_pin_kselftests() { # COLLECTIONS CONFIG FOLDER
+	make -s -C "$TREE" O="$ROOM/$2" ARCH=x86_64 headers
+	install_kselftests "$@"
+}

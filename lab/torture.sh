@@ -39,8 +39,7 @@ copy_program() { # PROGRAM
 has_pins() { [[ $CONFIG = qemu-pin* ]]; }
 
 build_pins() {
-	make -s -C "$TREE" O="$ROOM/$CONFIG" ARCH=x86_64 headers
-	install_kselftests iommu "$CONFIG" "$OBJECTS/kselftest"
+	install_pin_kselftests iommu "$CONFIG" "$OBJECTS/kselftest"
 	cp "$OBJECTS/kselftest/iommu/iommufd_pin" "$LAB/guest/pin/bind.sh" "$GUEST/torture/"
 }
 
@@ -62,8 +61,11 @@ boot() {
 	local parameters="kunit.enable=0 init_on_free=1 brd.rd_size=32768"
 
 	parameters+=" rcupdate.rcu_cpu_stall_timeout=60 TORTURE_S=$TORTURE_S SEED=$SEED"
-	! has_pins || parameters+=" vfio.enable_unsafe_noiommu_mode=1"
-	QEMU_ARGS=$(! has_pins || echo -device edu) NAME=$NAME GUEST=$GUEST SMP=4 MEM=${MEM:-2G} TIMEOUT=$((TORTURE_S + 1800)) \
+	if has_pins; then
+		parameters+=" vfio.enable_unsafe_noiommu_mode=1"
+		local -x QEMU_ARGS="-device edu ${QEMU_ARGS:-}"
+	fi
+	NAME=$NAME GUEST=$GUEST SMP=4 MEM=${MEM:-2G} TIMEOUT=$((TORTURE_S + 1800)) \
 		CMDLINE=$parameters "$LAB/boot.sh" 2>"$LOG/$NAME.boot" |
 		sed -unE 's/^# //p; /^((not )?ok |Bail out!)/p'
 }

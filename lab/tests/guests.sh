@@ -744,8 +744,7 @@ pin_guest() { # CONFIG
 	local guest=$scratch/pin-$1
 
 	if [ ! -d "$guest" ]; then
-		make -s -C "$TREE" O="$ROOM/$1" ARCH=x86_64 headers
-		install_kselftests 'iommu vfio' "$1" "$guest/kselftest"
+		install_pin_kselftests 'iommu vfio' "$1" "$guest/kselftest"
 		cp "$LAB"/guest/pin/{run,bind.sh} "$guest"
 	fi
 	echo "$guest"

@@ -26,12 +26,19 @@
 
 static const int cores_of[] = { SKYLAKE_CORES, MILAN_CORES };
 
+/* Parts of what one thread takes, which is 1 */
+struct pin_law {
+	double	shared;		/* done for one thread at a time */
+	double	extra;		/* that the rest takes longer if threads are many */
+};
+
 struct pin_fit {
 	struct pin_law	fresh, populated;
 };
 
-double pin_speedup(const struct params *p, const struct pin_law *law, int threads,
-		   int cores)
+/* @cores: of the node, with two threads each */
+static double pin_speedup(const struct params *p, const struct pin_law *law,
+			  int threads, int cores)
 {
 	const struct shape s = { .cores = cores, .smt = 2 };
 	double own = (1 - law->shared) * threads / memory_in_cores(p, &s, threads);

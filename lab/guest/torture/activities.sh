@@ -74,11 +74,16 @@ stop_jobs() {
 	wait $!
 }
 
-kill_jobs() {
-	echo 2000 >$JOBS/run &
-	pause 300
+# kill_after MOST: milliseconds, what was started last; returns its status
+kill_after() {
+	pause "$1"
 	kill -KILL $! 2>/dev/null
 	wait $! 2>/dev/null
+}
+
+kill_jobs() {
+	echo 2000 >$JOBS/run &
+	kill_after 300
 	[ $? = 137 ]
 }
 
@@ -185,14 +190,10 @@ drop_caches() {
 # Memory of one kind after the other is mapped for a device and unmapped, also by two threads.
 # If the task is killed before it is done, what is mapped is unpinned when its files are closed.
 pin_memory() {
-	local status=0
-
 	random 4
 	(enter_load; exec $T/iommufd_pin -b -m $((4 << n)) -r 1) >/dev/null 2>&1 &
-	pause 8000
-	kill -KILL $! 2>/dev/null
-	wait $! 2>/dev/null || status=$?
-	[ $status = 0 ] || [ $status = 137 ]
+	kill_after 8000
+	case $? in 0 | 137) ;; *) return 1 ;; esac
 }
 
 compact() { echo 1 >/proc/sys/vm/compact_memory; }
