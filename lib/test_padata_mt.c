@@ -1659,7 +1659,7 @@ static int pmt_stop_fn(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-static void pmt_run_stop(struct kunit *test, bool main_ends, bool kill, int err)
+static void pmt_run_stop(struct kunit *test, bool main_ends, bool kill)
 {
 	struct pmt_stop stop = {
 		.main = current, .main_ends = main_ends, .kill = kill,
@@ -1670,7 +1670,7 @@ static void pmt_run_stop(struct kunit *test, bool main_ends, bool kill, int err)
 	};
 
 	init_completion(&stop.both);
-	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), err);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), kill ? -EINTR : -EIO);
 	KUNIT_EXPECT_EQ(test, stop.reason, -EINTR);
 }
 
@@ -1679,24 +1679,21 @@ static void pmt_test_stop(struct kunit *test)
 {
 	pmt_need_cpus(test, 2);
 	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
-	pmt_run_stop(test, true, false, -EIO);
-	pmt_run_stop(test, false, false, -EIO);
+	pmt_run_stop(test, true, false);
+	pmt_run_stop(test, false, false);
 	KUNIT_EXPECT_EQ(test, padata_mt_should_stop(), 0);
 }
 
 /* So does a fatal signal to the main thread. */
 static void pmt_test_stop_killed(struct kunit *test)
 {
-	bool main_ends = true;
-
 	pmt_need_cpus(test, 2);
-	do {
-		main_ends = !main_ends;
-		allow_signal(SIGKILL);
-		pmt_run_stop(test, main_ends, true, -EINTR);
-		disallow_signal(SIGKILL);
-		flush_signals(current);
-	} while (!main_ends);
+	allow_signal(SIGKILL);
+	pmt_run_stop(test, true, true);
+	flush_signals(current);
+	pmt_run_stop(test, false, true);
+	disallow_signal(SIGKILL);
+	flush_signals(current);
 }
 
 /* While a helper is in its chunk, the main thread binds itself to its own CPU. */
